@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /dev/dphuge: mmap and the ioctls of include/uapi/dphuge.h. Any user may open
+ * it, so nothing that comes in here is trusted.
+ */
+#include <linux/fs.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "dphuge.h"
+#include "compat.h"
+#include "include/uapi/dphuge.h"
+
+/* private_data: threshold of mappings to come, with this bit, or USE_DEFAULT */
+#define SET_ADAPTIVE	0x100UL
+#define USE_DEFAULT	((void *)-1L)
+
+static int device_open(struct inode *inode, struct file *file)
+{
+	file->private_data = USE_DEFAULT;
+	return nonseekable_open(inode, file);
+}
+
+static int device_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	void *set = READ_ONCE(file->private_data);
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_pgoff)
+		return -EINVAL;
+	if (vma->vm_flags & VM_EXEC)
+		return -EACCES;
+	if (set == USE_DEFAULT)
+		return dph_region_mmap(vma, dph_threshold(), dph_adaptive());
+	return dph_region_mmap(vma, (unsigned long)set & ~SET_ADAPTIVE,
+			       (unsigned long)set & SET_ADAPTIVE);
+}
+
+/*
+ * Copy in a structure that starts with its size; @ksize is what we know.
+ * Returns 0 or what the caller is to be told.
+ */
+static int copy_sized(void *to, size_t ksize, const void __user *from)
+{
+	u32 usize;
+
+	if (get_user(usize, (const u32 __user *)from))
+		return -EFAULT;
+	if (usize < ksize || usize > PAGE_SIZE)
+		return -EINVAL;
+	return copy_struct_from_user(to, ksize, from, usize);
+}
+
+/* Our VMA at @addr or NULL, with mmap_lock held for read. */
+static struct vm_area_struct *vma_at(u64 addr)
+{
+	struct vm_area_struct *vma = find_vma(current->mm, addr);
+
+	return vma && vma->vm_start <= addr && dph_region_of(vma) ? vma : NULL;
+}
+
+static long set_threshold(struct file *file, const void __user *arg)
+{
+	struct dphuge_threshold t;
+	struct vm_area_struct *vma;
+	bool adaptive;
+	int err = copy_sized(&t, sizeof(t), arg);
+
+	if (err)
+		return err;
+	if (t.flags & ~DPHUGE_ADAPTIVE || t.reserved[0] || t.reserved[1] ||
+	    t.percent > DPH_PERCENT_MAX)
+		return -EINVAL;
+	adaptive = t.flags & DPHUGE_ADAPTIVE;
+	if (!t.addr) {
+		WRITE_ONCE(file->private_data,
+			   (void *)(t.percent | (adaptive ? SET_ADAPTIVE : 0)));
+		return 0;
+	}
+	mmap_read_lock(current->mm);
+	vma = vma_at(t.addr);
+	if (vma) {
+		WRITE_ONCE(dph_region_of(vma)->percent, t.percent);
+		WRITE_ONCE(dph_region_of(vma)->adaptive, adaptive);
+	}
+	mmap_read_unlock(current->mm);
+	return vma ? 0 : -ENXIO;
+}
+
+static void info_fill(struct dph_region *r, struct dphuge_info *info)
+{
+	struct dph_block *b;
+	unsigned long idx;
+
+	xa_for_each(&r->blocks, idx, b) {
+		mutex_lock(&b->lock);
+		info->populated += (u64)b->nr << PAGE_SHIFT;
+		if (b->base)
+			info->held += PMD_SIZE;
+		if (b->over)
+			info->held += (u64)b->over->nr << PAGE_SHIFT;
+		if (dph_block_full(b))
+			info->huge += PMD_SIZE;
+		mutex_unlock(&b->lock);
+		cond_resched();
+	}
+	info->threshold = READ_ONCE(r->percent);
+	info->faults = atomic_long_read(&r->events[DPH_FAULTS]);
+	info->promotions = atomic_long_read(&r->events[DPH_PROMOTIONS]);
+	info->fallbacks = atomic_long_read(&r->events[DPH_FALLBACKS]);
+	info->given = atomic_long_read(&r->events[DPH_GIVEN]);
+	info->copies = atomic_long_read(&r->events[DPH_COPIES]);
+}
+
+static long get_info(void __user *arg)
+{
+	struct dphuge_info in, out = {};
+	struct vm_area_struct *vma;
+	int err = copy_sized(&in, sizeof(in), arg);
+
+	if (err)
+		return err;
+	if (in.flags || memchr_inv(in.reserved, 0, sizeof(in.reserved)))
+		return -EINVAL;
+	mmap_read_lock(current->mm);
+	vma = vma_at(in.addr);
+	if (vma) {
+		info_fill(dph_region_of(vma), &out);
+		out.mapping = file_inode(vma->vm_file)->i_ino;
+		out.end = vma->vm_end;
+	}
+	mmap_read_unlock(current->mm);
+	if (!vma)
+		return -ENXIO;
+	out.size = in.size;
+	out.addr = in.addr;
+	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
+}
+
+static struct dphuge_block block_state(struct dph_region *r, unsigned long idx)
+{
+	struct dph_block *b = xa_load(&r->blocks, idx);
+	struct dphuge_block state = {};
+
+	if (!b)
+		return state;
+	mutex_lock(&b->lock);
+	state.touched = b->nr;
+	state.single = b->over ? b->over->nr : 0;
+	if (b->base)
+		state.state |= DPHUGE_BLOCK_FOLIO;
+	if (dph_block_huge(b))
+		state.state |= DPHUGE_BLOCK_HUGE;
+	if (dph_block_shared(b))
+		state.state |= DPHUGE_BLOCK_SHARED;
+	if (b->given)
+		state.state |= DPHUGE_BLOCK_GIVEN;
+	mutex_unlock(&b->lock);
+	return state;
+}
+
+static long get_blocks(void __user *arg)
+{
+	struct dphuge_blocks req;
+	struct dphuge_block *out;
+	struct vm_area_struct *vma;
+	unsigned long idx, last, n = 0;
+	int err = copy_sized(&req, sizeof(req), arg);
+
+	if (err)
+		return err;
+	if (req.flags || memchr_inv(req.reserved, 0, sizeof(req.reserved)) ||
+	    !req.count || req.count > DPHUGE_BLOCKS_MAX)
+		return -EINVAL;
+	out = kvcalloc(req.count, sizeof(*out), GFP_KERNEL_ACCOUNT);
+	if (!out)
+		return -ENOMEM;
+	mmap_read_lock(current->mm);
+	vma = vma_at(req.addr);
+	if (vma) {
+		idx = (vma->vm_pgoff + ((req.addr - vma->vm_start) >> PAGE_SHIFT)) >>
+		      DPH_BLOCK_SHIFT;
+		last = (vma->vm_pgoff + vma_pages(vma) - 1) >> DPH_BLOCK_SHIFT;
+		for (; n < req.count && idx <= last; n++, idx++) {
+			out[n] = block_state(dph_region_of(vma), idx);
+			cond_resched();
+		}
+	}
+	mmap_read_unlock(current->mm);
+	/* Not with mmap_lock held: the copy may fault. */
+	if (!vma)
+		err = -ENXIO;
+	else if (copy_to_user(u64_to_user_ptr(req.blocks), out,
+			      n * sizeof(*out)) ||
+		 put_user((u32)n, &((struct dphuge_blocks __user *)arg)->count))
+		err = -EFAULT;
+	kvfree(out);
+	return err;
+}
+
+static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	if (!current->mm)
+		return -EINVAL;
+	switch (cmd) {
+	case DPHUGE_IOC_THRESHOLD:
+		return set_threshold(file, (const void __user *)arg);
+	case DPHUGE_IOC_INFO:
+		return get_info((void __user *)arg);
+	case DPHUGE_IOC_BLOCKS:
+		return get_blocks((void __user *)arg);
+	default:
+		return -ENOTTY;
+	}
+}
+
+const struct file_operations dph_device_fops = {
+	.owner = THIS_MODULE,
+	.open = device_open,
+	.mmap = device_mmap,
+	.unlocked_ioctl = device_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.get_unmapped_area = thp_get_unmapped_area,
+	.llseek = noop_llseek,
+};

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A table of single pages: what lies on top of a shared base, or stands in for
+ * a base where no order-9 folio could be had.
+ *
+ * After a fork the table is shared as it is. The first side that has to change
+ * it clones it (512 pointers); the pages are then in two tables, counted in
+ * page_private(), which is ours as the page has no mapping.
+ */
+#include <linux/gfp.h>
+#include <linux/slab.h>
+
+#include "dphuge.h"
+
+/* In page_private(), above the count: the page has been in a shared table. */
+#define SHARED_ONCE	BIT(30)
+
+static atomic_long_t *sharers(struct page *page)
+{
+	BUILD_BUG_ON(sizeof(page->private) != sizeof(atomic_long_t));
+	return (atomic_long_t *)&page->private;
+}
+
+static unsigned long sharer_count(unsigned long word)
+{
+	return word & ~SHARED_ONCE;
+}
+
+/* One more table has @page. */
+void dph_overlay_page_share(struct page *page)
+{
+	atomic_long_or(SHARED_ONCE, sharers(page));
+	atomic_long_inc(sharers(page));
+}
+
+static void put_overlay_page(struct dph_overlay *over, struct page *page)
+{
+	if (!sharer_count(atomic_long_dec_return(sharers(page))))
+		dph_page_free(over->user, page);
+}
+
+/* Is @page in one table only? Somebody else may still have references to it. */
+bool dph_overlay_page_sole(struct page *page)
+{
+	return sharer_count(atomic_long_read(sharers(page))) == 1;
+}
+
+bool dph_overlay_page_was_shared(struct page *page)
+{
+	return atomic_long_read(sharers(page)) & SHARED_ONCE;
+}
+
+/* The caller has made sure that nobody else has a reference to @page. */
+void dph_overlay_page_claim(struct page *page)
+{
+	atomic_long_andnot(SHARED_ONCE, sharers(page));
+}
+
+/* The table is about to be shared whole, with @page in it. */
+void dph_overlay_page_mark_shared(struct page *page)
+{
+	atomic_long_or(SHARED_ONCE, sharers(page));
+}
+
+struct dph_overlay *dph_overlay_alloc(struct dph_user *user, gfp_t gfp)
+{
+	struct dph_overlay *over;
+
+	BUILD_BUG_ON(DPH_BLOCK_PAGES * sizeof(*over->slot) != PAGE_SIZE);
+	over = kzalloc(sizeof(*over), gfp);
+	if (!over)
+		return NULL;
+	over->slot = (struct page **)__get_free_page(gfp | __GFP_ZERO);
+	if (!over->slot) {
+		kfree(over);
+		return NULL;
+	}
+	refcount_set(&over->users, 1);
+	over->user = user;
+	return over;
+}
+
+struct dph_overlay *dph_overlay_clone(struct dph_overlay *from, gfp_t gfp)
+{
+	struct dph_overlay *over = dph_overlay_alloc(from->user, gfp);
+	unsigned int i;
+
+	if (!over)
+		return NULL;
+	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
+		struct page *page = from->slot[i];
+
+		if (page && page != DPH_HOLE)
+			dph_overlay_page_share(page);
+		over->slot[i] = page;
+	}
+	over->nr = from->nr;
+	over->holes = from->holes;
+	return over;
+}
+
+void dph_overlay_put(struct dph_overlay *over)
+{
+	unsigned int i;
+
+	if (!over || !refcount_dec_and_test(&over->users))
+		return;
+	for (i = 0; i < DPH_BLOCK_PAGES; i++)
+		if (over->slot[i] && over->slot[i] != DPH_HOLE)
+			put_overlay_page(over, over->slot[i]);
+	free_page((unsigned long)over->slot);
+	kfree(over);
+}
+
+struct page *dph_overlay_page(struct dph_overlay *over, unsigned int i)
+{
+	return over ? READ_ONCE(over->slot[i]) : NULL;
+}
+
+/* Replace entry @i of a table that isn't shared; the old page is let go. */
+void dph_overlay_set(struct dph_overlay *over, unsigned int i,
+		     struct page *page)
+{
+	struct page *old = over->slot[i];
+
+	if (old == DPH_HOLE)
+		over->holes--;
+	else if (old)
+		over->nr--;
+	if (page == DPH_HOLE)
+		over->holes++;
+	else if (page)
+		over->nr++;
+	WRITE_ONCE(over->slot[i], page);
+	if (old && old != DPH_HOLE)
+		put_overlay_page(over, old);
+}

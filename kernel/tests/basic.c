@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The device as a memory provider: what it refuses, and the first promise: a
+ * 4 MiB structure costs two 2 MiB entries, where glibc's costs 1,024. */
+#include "t.h"
+
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+static int mmap_errno(int open_flags, int prot, int flags, off_t off)
+{
+	int fd = open(DPHUGE_DEVICE, open_flags);
+	void *p;
+
+	must(fd >= 0);
+	p = mmap(NULL, BLOCK, prot, flags, fd, off);
+	close(fd);
+	if (p != MAP_FAILED) {
+		munmap(p, BLOCK);
+		return 0;
+	}
+	return errno;
+}
+
+static void refusals(void)
+{
+	const int rw = PROT_READ | PROT_WRITE;
+	char *p = map(BLOCK, DEFAULT_PERCENT);
+	struct stat st;
+
+	must(!stat(DPHUGE_DEVICE, &st));
+	ok((st.st_mode & 0777) == 0666, "/dev/dphuge has mode 0666");
+	ok(mmap_errno(O_RDWR, rw, MAP_SHARED, 0) == 0, "MAP_SHARED is accepted");
+	ok(mmap_errno(O_RDWR, rw, MAP_PRIVATE, 0) == EINVAL, "MAP_PRIVATE is EINVAL");
+	ok(mmap_errno(O_RDWR, rw | PROT_EXEC, MAP_SHARED, 0) == EACCES, "PROT_EXEC is EACCES");
+	ok(mmap_errno(O_RDONLY, rw, MAP_SHARED, 0) == EACCES, "a read-only descriptor is EACCES");
+	ok(mmap_errno(O_RDWR, rw, MAP_SHARED, PAGE) == EINVAL, "an offset is EINVAL");
+	ok(mprotect(p, BLOCK, rw | PROT_EXEC) && errno == EACCES, "mprotect(PROT_EXEC) is EACCES");
+	munmap(p, BLOCK);
+}
+
+static void four_mib(void)
+{
+	const size_t len = 4UL << 20;
+	char *p = map(len, DEFAULT_PERCENT), *q;
+
+	ok(((uintptr_t)p & (BLOCK - 1)) == 0, "a mapping is 2 MiB-aligned");
+	memset(p, 1, len);
+	ok(smaps_kb(p, len, "FilePmdMapped") == 4096, "4 MiB on the device: FilePmdMapped %lu kB",
+	   smaps_kb(p, len, "FilePmdMapped"));
+	ok(smaps_kb(p, len, "Rss") == 4096, "and Rss %lu kB", smaps_kb(p, len, "Rss"));
+
+	/* glibc's large blocks are anonymous mmaps; THP off, as by default for them. */
+	must(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	q = malloc(len);
+	memset(q, 1, len);
+	ok(smaps_kb(q, len, "AnonHugePages") == 0 && smaps_kb(q, len, "Rss") >= 4096,
+	   "4 MiB of glibc's: %lu entries of 4 KiB", smaps_kb(q, len, "Rss") / 4);
+	free(q);
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	munmap(p, len);
+}
+
+static void first_touch(void)
+{
+	char *p = map(4 * BLOCK, 0);
+	unsigned long faults = stat_of("faults");
+
+	p[BLOCK + 12345] = 1;
+	ok(smaps_kb(p, 4 * BLOCK, "FilePmdMapped") == 2048 && stat_of("faults") == faults + 1,
+	   "threshold 0: one touch, one fault, 2 MiB");
+	ok(all_bytes(p + BLOCK, 12345, 0) && all_bytes(p + BLOCK + 12346, BLOCK - 12346, 0),
+	   "and the rest of it is zero");
+	munmap(p, 4 * BLOCK);
+}
+
+static void descriptor(void)
+{
+	int fd = device();
+	char *p = mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	must(p != MAP_FAILED);
+	close(fd);
+	memset(p, 7, 2 * BLOCK);
+	ok(all_bytes(p, 2 * BLOCK, 7), "a mapping works after its descriptor is closed");
+	ok(syscall(SYS_delete_module, "dphuge", O_NONBLOCK) && errno == EAGAIN,
+	   "the module can't be unloaded while a mapping lives");
+	munmap(p, 2 * BLOCK);
+}
+
+static void odd_mappings(void)
+{
+	int fd = device();
+	char *room = mmap(NULL, 8 * BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p;
+	char *at = (char *)(((uintptr_t)room + BLOCK) & ~(BLOCK - 1)) + 5 * PAGE;
+
+	p = mmap(at, 3 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	must(p == at);
+	memset(p, 3, 3 * BLOCK);
+	ok(smaps_kb(p, 3 * BLOCK, "FilePmdMapped") == 4096,
+	   "an unaligned mapping has 2 MiB pages inside, 4 KiB ones at its ends");
+	ok(info_of(p).held == 3 * BLOCK, "and reserves nothing beyond them");
+	ok(all_bytes(p, 3 * BLOCK, 3), "and keeps its bytes");
+	munmap(room, 8 * BLOCK);
+	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	must(p != MAP_FAILED);
+	memset(p, 3, 2 * PAGE);
+	ok(info_of(p).held == 2 * PAGE, "a mapping of two pages holds two pages");
+	munmap(p, 2 * PAGE);
+	close(fd);
+}
+
+/* Since 6.12 the core maps no PMD for such a process (redis is one). An access
+ * across two pages must not end in a ping-pong of faults. */
+static void thp_disabled(void)
+{
+	unsigned long wrong = 0;
+	char *p = map(2 * BLOCK, 50);
+
+	must(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
+	alarm(60);
+	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
+		*(volatile uint64_t *)(p + (i + 1) * PAGE - 4) = i * 0x100000001ull;
+	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
+		wrong += *(volatile uint64_t *)(p + (i + 1) * PAGE - 4) != i * 0x100000001ull;
+	alarm(0);
+	ok(!wrong, "PR_SET_THP_DISABLE: works, with %lu kB in 2 MiB pages", smaps_kb(p, 2 * BLOCK, "FilePmdMapped"));
+	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
+	munmap(p, 2 * BLOCK);
+	p = map(2 * BLOCK, 50);
+	memset(p, 1, BLOCK);
+	must(!madvise(p, 2 * BLOCK, MADV_NOHUGEPAGE));
+	alarm(60);
+	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
+		*(volatile uint64_t *)(p + (i + 1) * PAGE - 4) = i;
+	alarm(0);
+	ok(true, "MADV_NOHUGEPAGE: works, with %lu kB in 2 MiB pages", smaps_kb(p, 2 * BLOCK, "FilePmdMapped"));
+	munmap(p, 2 * BLOCK);
+}
+
+int main(void)
+{
+	refusals();
+	thp_disabled();
+	four_mib();
+	first_touch();
+	descriptor();
+	odd_mappings();
+	ok(device_empty(), "nothing is left behind");
+	return t_done();
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+/* On a machine with two memory nodes (scripts/vm --nodes 2): pages come from where
+ * the task's or the mapping's memory policy says, also those of the pool and
+ * those that the background thread promotes. */
+#include "t.h"
+
+#include <linux/mempolicy.h>
+#include <sched.h>
+#include <sys/syscall.h>
+
+static void run_on(int node)
+{
+	char path[64], list[64] = "";
+	cpu_set_t set;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", node);
+	f = fopen(path, "r");
+	if (!f || !fgets(list, sizeof(list), f))
+		bail("no node %d", node);
+	fclose(f);
+	CPU_ZERO(&set);
+	CPU_SET(atoi(list), &set);
+	must(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+static int node_of(const char *p)
+{
+	int node = -1;
+
+	must(!syscall(SYS_get_mempolicy, &node, NULL, 0, p, MPOL_F_NODE | MPOL_F_ADDR));
+	return node;
+}
+
+static void bind_to(char *p, size_t len, int node)
+{
+	unsigned long mask = 1UL << node;
+
+	must(!syscall(SYS_mbind, p, len, MPOL_BIND, &mask, 8 * sizeof(mask), 0));
+}
+
+/* Are all of @n pages, @step apart, on @node? */
+static bool all_on(char *p, size_t step, unsigned int n, int node)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		p[i * step] = 1;
+		if (node_of(p + i * step) != node)
+			return false;
+	}
+	return true;
+}
+
+static void policies(void)
+{
+	for (int node = 0; node < 2; node++) {
+		unsigned long mask = 1UL << !node;
+		char *p;
+
+		run_on(node);
+		p = map(2 * BLOCK, 0);
+		ok(all_on(p, BLOCK, 2, node), "2 MiB pages from the node %d where the task runs", node);
+		munmap(p, 2 * BLOCK);
+		p = map(2 * BLOCK, 0);
+		bind_to(p, 2 * BLOCK, !node);
+		ok(all_on(p, BLOCK, 2, !node), "or from the other one, if mbind says so");
+		munmap(p, 2 * BLOCK);
+		p = map(10 * PAGE, 50); /* too short for a folio: single pages */
+		bind_to(p, 10 * PAGE, !node);
+		ok(all_on(p, PAGE, 10, !node), "4 KiB pages too");
+		munmap(p, 10 * PAGE);
+		must(!syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)));
+		p = map(BLOCK, 0);
+		ok(all_on(p, BLOCK, 1, !node), "or if set_mempolicy does");
+		munmap(p, BLOCK);
+		must(!syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
+	}
+}
+
+/* Three blocks from the pool, all on @node? @hits: how many were from the pool. */
+static bool three_from_pool(int node, unsigned long *hits)
+{
+	unsigned long before = stat_of("pool_hits");
+	char *p = map(3 * BLOCK, 0);
+	bool there = all_on(p, BLOCK, 3, node);
+
+	*hits = stat_of("pool_hits") - before;
+	munmap(p, 3 * BLOCK);
+	return there;
+}
+
+static void pool(void)
+{
+	must(!write_to(PARAMS "pool_mib", "8"));
+	for (int node = 0; node < 2; node++) {
+		unsigned long hits = 0;
+		bool there = true;
+
+		run_on(node);
+		/* The first ones ask; how fast the thread is depends on the machine. */
+		for (int i = 0; i < 100 && there && hits < 3; i++) {
+			there = three_from_pool(node, &hits);
+			usleep(100000);
+		}
+		ok(there && hits == 3, "node %d has a pool of its own: %lu hits of 3", node, hits);
+	}
+	must(!write_to(PARAMS "pool_mib", "0"));
+}
+
+static int nop(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+/* A block that the shrinker has broken up is put together on its own node. */
+static void repair(void)
+{
+	for (int node = 0; node < 2; node++) {
+		char *p = map(BLOCK, 100);
+		struct dphuge_blocks arg = { .size = sizeof(arg), .count = 1, .addr = (uintptr_t)p };
+		struct dphuge_block block = { 0 };
+		int fd = device();
+
+		arg.blocks = (uintptr_t)&block;
+		run_on(node);
+		for (unsigned int i = 0; i < BLOCK_PAGES / 2; i++)
+			p[i * PAGE] = 1;
+		must(!write_to(PARAMS "worker_percent", "0"));
+		for (int i = 0; i < 20 && !block.single; i++) {
+			must(!write_to("/proc/sys/vm/drop_caches", "2"));
+			must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg));
+		}
+		must(block.single == BLOCK_PAGES / 2);
+		struct dphuge_threshold t = { .size = sizeof(t), .percent = 50, .addr = (uintptr_t)p };
+
+		must(!ioctl(fd, DPHUGE_IOC_THRESHOLD, &t));
+		run_on(!node);
+		must(in_child(nop, NULL)); /* its end tells the worker to look */
+		must(!write_to(PARAMS "worker_percent", "100"));
+		for (int i = 0; i < 200 && !(block.state & DPHUGE_BLOCK_HUGE); i++) {
+			usleep(50000);
+			must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg));
+		}
+		ok((block.state & DPHUGE_BLOCK_HUGE) && node_of(p) == node, "a repaired block stays on node %d", node);
+		close(fd);
+		munmap(p, BLOCK);
+	}
+	must(!write_to(PARAMS "worker_percent", "50"));
+}
+
+int main(void)
+{
+	policies();
+	pool();
+	repair();
+	ok(device_empty(), "nothing is left behind");
+	return t_done();
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The module is unloaded and loaded again, over and over, while programs come
+ * and go: never while one has memory of it, and nothing is left behind.
+ *
+ * Usage: reload [TIMES]. $DPHUGE_MODULE names the module (scripts/vm sets it). */
+#include "t.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+
+#define USERS 3
+
+static unsigned int random_state = 1;
+
+static unsigned int below(unsigned int n)
+{
+	random_state = random_state * 1103515245 + 12345;
+	return (random_state >> 8) % n;
+}
+
+/* A program's life: some memory of each kind, a fork, an end at any moment. */
+static void use(unsigned int seed)
+{
+	struct dphuge_threshold t = { .size = sizeof(t), .percent = seed % 101 };
+	char *p;
+	int fd;
+
+	random_state = seed;
+	usleep(below(3000));
+	fd = open(DPHUGE_DEVICE, O_RDWR);
+	if (fd < 0)
+		_exit(0); /* not loaded now */
+	ioctl(fd, DPHUGE_IOC_THRESHOLD, &t);
+	p = mmap(NULL, 6 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		_exit(0);
+	if (below(2))
+		close(fd);
+	for (unsigned int i = 0; i < 400; i++)
+		p[below(6 * BLOCK_PAGES) * PAGE] = 1;
+	memset(p + BLOCK, 1, BLOCK);
+	if (!fork()) {
+		memset(p, 2, 20 * PAGE);
+		usleep(below(2000));
+		_exit(0);
+	}
+	memset(p, 3, 300 * PAGE);
+	_exit(0);
+}
+
+/* Of two blocks one can't be put in order, as a pipe has a page; one takes its time. */
+static void hold_up_worker(void)
+{
+	char *p = map(2 * BLOCK, 50);
+	int fd[2];
+	pid_t pid;
+
+	memset(p, 1, 2 * BLOCK);
+	pid = fork();
+	must(pid >= 0);
+	if (!pid)
+		for (;;)
+			pause();
+	memset(p, 2, PAGE);
+	must(!pipe(fd) && vmsplice(fd[1], &(struct iovec){ p, PAGE }, 1, 0) == PAGE);
+	memset(p + BLOCK, 2, BLOCK - PAGE);
+	kill(pid, SIGKILL);
+	for (;;)
+		pause();
+}
+
+/* What the worker means to come back to has ended while it was at it. */
+static void ended_under_worker(int module)
+{
+	unsigned long folds = stat_of("folds");
+	pid_t pid;
+	int err;
+
+	must(!write_to(PARAMS "worker_percent", "1")); /* it rests long after each block */
+	fflush(stdout);
+	pid = fork();
+	must(pid >= 0);
+	if (!pid)
+		hold_up_worker();
+	for (unsigned int i = 0; i < 20000 && stat_of("folds") == folds; i++)
+		usleep(1000);
+	ok(stat_of("folds") > folds, "a process's memory is put in order");
+	kill(pid, SIGKILL);
+	must(waitpid(pid, NULL, 0) == pid);
+	/* The end of its file is put off for a moment. */
+	for (unsigned int i = 0; (err = syscall(SYS_delete_module, "dphuge", O_NONBLOCK)) && i < 100; i++)
+		usleep(1000);
+	ok(!err, "when it ends meanwhile, the module can be unloaded at once");
+	must(!syscall(SYS_finit_module, module, "", 0));
+}
+
+static void most(unsigned long *max, unsigned long n)
+{
+	if (n > *max)
+		*max = n;
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int times = argc > 1 ? atoi(argv[1]) : 60;
+	const char *module = getenv("DPHUGE_MODULE");
+	/* The most that was available while the module was away, early and late: a
+	 * leak lowers it; what processors and the pool hold at one moment does not. */
+	unsigned long loads = 0, busy = 0, early = 0, late = 0;
+	pid_t users[USERS] = { 0 };
+	int fd;
+
+	must(module);
+	fd = open(module, O_RDONLY | O_CLOEXEC);
+	must(fd >= 0);
+	ended_under_worker(fd);
+	while (loads < times) {
+		for (unsigned int i = 0; i < USERS; i++) {
+			if (users[i] && waitpid(users[i], NULL, WNOHANG) != users[i]) {
+				if (!below(8))
+					kill(users[i], SIGKILL);
+				continue;
+			}
+			fflush(stdout);
+			users[i] = fork();
+			must(users[i] >= 0);
+			if (!users[i])
+				use(below(1 << 24));
+		}
+		if (syscall(SYS_delete_module, "dphuge", O_NONBLOCK)) {
+			must(errno == EWOULDBLOCK || errno == EBUSY);
+			busy++;
+			usleep(1000);
+			continue;
+		}
+		must(access(DPHUGE_DEVICE, F_OK));
+		if (loads >= times / 10 && loads < times * 3 / 10) /* the first ones fill caches */
+			most(&early, meminfo_kb("MemAvailable"));
+		if (loads >= times * 8 / 10)
+			most(&late, meminfo_kb("MemAvailable"));
+		must(!syscall(SYS_finit_module, fd, "", 0));
+		loads++;
+	}
+	for (unsigned int i = 0; i < USERS; i++)
+		if (users[i])
+			waitpid(users[i], NULL, 0);
+	ok(device_empty(), "unloaded and loaded %lu times, refused %lu times as it was in use", loads, busy);
+	ok(late + 16 * 1024 > early, "no memory is missing: %lu KiB available, then %lu", early, late);
+	return t_done();
+}

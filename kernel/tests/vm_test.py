@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/vm itself: what it promises about output, status and complaints."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+import guest_kernel  # noqa: E402
+from tap import done, ok  # noqa: E402
+
+def vm(*args, timeout=300):
+    return subprocess.run([TOP / "scripts/vm", *map(str, args)], capture_output=True, text=True, timeout=timeout)
+
+
+def classical():
+    """make, insmod dphuge.ko, make check, rmmod dphuge: in kernel/ alone."""
+    with tempfile.TemporaryDirectory(dir=Path.home(), prefix="dphuge-classical-") as name:
+        source = Path(name) / "kernel"
+        shutil.copytree(TOP / "kernel", source, ignore=shutil.ignore_patterns("build"))
+        headers = guest_kernel.Kernel("6.1").headers()
+        made = subprocess.run(["make", "-C", source, f"KDIR={headers}", "CC=gcc-12"], capture_output=True, text=True)
+        ok(made.returncode == 0 and (source / "dphuge.ko").exists(), "make in kernel/ builds dphuge.ko")
+        script = f"""set -e; cp -r {source} /tmp/k; insmod /tmp/k/dphuge.ko; test -c /dev/dphuge
+make -s -C /tmp/k check programs='policy_test basic giveback'; rmmod dphuge; test ! -e /dev/dphuge; echo done"""
+        r = vm("--no-module", "--", "sh", "-c", script)
+        ok(r.returncode == 0 and r.stdout.endswith("done\n"), "insmod, make check, rmmod")
+        if r.returncode:
+            print("# " + (r.stdout + r.stderr)[-2000:].replace("\n", "\n# "))
+
+
+def main():
+    r = vm("--", "sh", "-c", "echo out; echo err >&2; test -r /etc/debian_version && touch /tmp/x && exit 7")
+    ok(r.returncode == 7 and r.stdout == "out\n" and "err\n" in r.stderr,
+       "output and exit status come through; /tmp is writable")
+    r = vm("--", "sh", "-c", "touch /etc/x 2>/dev/null || echo refused")
+    ok(r.stdout == "refused\n", "this machine's files are read-only inside")
+    r = vm("--no-module", "--", "test", "!", "-e", "/dev/dphuge")
+    ok(r.returncode == 0, "--no-module")
+    r = vm("--", "sh", "-c", "echo 'WARNING: made up' > /dev/kmsg")
+    ok(r.returncode == 125 and "WARNING: made up" in r.stderr, "a kernel complaint fails the run and is shown")
+    r = vm("--timeout", 15, "--", "sleep", "1000")
+    ok(r.returncode == 124, "--timeout")
+    r = vm("--param", "threshold=101", "--", "true")
+    ok(r.returncode == 125, "threshold=101 at load: the module refuses")
+    r = vm("--param", "limit_mib=-5", "--", "true")
+    ok(r.returncode == 125, "limit_mib=-5 at load: the module refuses")
+    r = vm("--define", "DPHUGE_THRESHOLD=25", "--", "cat", "/sys/module/dphuge/parameters/threshold")
+    ok(r.stdout == "25\n", "the threshold is a compile-time constant")
+    for bad in (["--mem", "lots"], ["--cpus", "0"], ["--timeout", "-1"], ["--kernel", "2.6"], ["--nodes", "3"],
+                ["--icount", "--cpus", "2"], ["--icount", "--nodes", "2"]):
+        r = vm(*bad, "--", "true")
+        ok(r.returncode == 2 and bad[1] in r.stderr, f"{' '.join(bad)} is refused by name")
+    with tempfile.TemporaryDirectory() as name:
+        # A driver that forgets a page: the unload must fail the run.
+        source = Path(name) / "kernel"
+        shutil.copytree(TOP / "kernel", source)
+        memory = source / "memory.c"
+        text = memory.read_text()
+        right = "\tfolio_put(base->folio);\n\tif (base->user)\n\t\tgive(base->user, DPH_BLOCK_PAGES);\n"
+        assert right in text
+        memory.write_text(text.replace(right, "\tfolio_put(base->folio);\n"))
+        python = "import mmap,os; f=os.open('/dev/dphuge',2); mmap.mmap(f,4<<20)[0]=1"
+        r = vm("--kernel-source", source, "--", "/usr/bin/python3", "-c", python)
+        ok(r.returncode == 125 and "leaked" in r.stderr, "a leak seen at unload fails the run")
+    classical()
+    return done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
