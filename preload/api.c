@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The malloc family: every entry point of C, POSIX, GNU and C23, with glibc's
+ * documented edge cases, and the one branch between small and large.
+ *
+ * A missing entry point would be a crash in somebody's program: libc would
+ * serve it, and free() would get a foreign pointer.
+ */
+#include "internal.h"
+
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+static bool impossible(size_t size)
+{
+	return size > PTRDIFF_MAX || size > fixed->memory_bytes;
+}
+
+/* jemalloc found no memory: perhaps our reserved addresses are in its way. */
+static bool make_room(void)
+{
+	size_t before = atomic_load(&fixed->window_bytes);
+
+	window_trim();
+	return atomic_load(&fixed->window_bytes) != before;
+}
+
+static __attribute__((noinline)) void *slow_malloc(size_t size)
+{
+	void *p = NULL;
+
+	if (init_ready() && size >= fixed->threshold) {
+		if (impossible(size))
+			return no_memory();
+		p = large_alloc(size, 1, false);
+	}
+	if (!p)
+		p = fixed->small.malloc(size);
+	if (!p && init_ready() && make_room())
+		p = fixed->small.malloc(size);
+	return p;
+}
+
+EXPORT void *malloc(size_t size)
+{
+	if (likely(size < fixed->threshold))
+		return fixed->small.malloc(size);
+	return slow_malloc(size);
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
+		return no_memory();
+	if (likely(bytes < fixed->threshold)) {
+		p = fixed->small.calloc(n, size);
+		if (likely(p != NULL))
+			return p;
+	}
+	if (init_ready() && bytes >= fixed->threshold) {
+		if (impossible(bytes))
+			return no_memory();
+		p = large_alloc(bytes, 1, true);
+		if (p)
+			return p;
+	}
+	p = fixed->small.calloc(n, size);
+	if (!p && init_ready() && make_room())
+		p = fixed->small.calloc(n, size);
+	return p;
+}
+
+EXPORT void free(void *p)
+{
+	if (unlikely(is_large(p))) {
+		int saved = errno;
+
+		large_free(p);
+		errno = saved;
+		return;
+	}
+	fixed->small.free(p);
+}
+
+EXPORT void cfree(void *p)
+{
+	free(p);
+}
+
+EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
+{
+	if (unlikely(is_large(p))) {
+		int saved = errno;
+
+		large_free_sized(p, align, size);
+		errno = saved;
+		return;
+	}
+	fixed->small.free(p);
+}
+
+EXPORT void free_sized(void *p, size_t size)
+{
+	free_aligned_sized(p, 1, size);
+}
+
+EXPORT size_t malloc_usable_size(void *p)
+{
+	if (!p)
+		return 0;
+	return is_large(p) ? large_usable(p) : fixed->small.usable(p);
+}
+
+static void *move(void *p, size_t old_size, size_t size)
+{
+	void *q = malloc(size);
+
+	if (!q)
+		return NULL;
+	memcpy(q, p, old_size < size ? old_size : size);
+	free(p);
+	return q;
+}
+
+EXPORT void *realloc(void *p, size_t size)
+{
+	void *q;
+
+	if (!p)
+		return malloc(size);
+	if (!size) { /* as glibc does; C23 leaves it undefined */
+		free(p);
+		return NULL;
+	}
+	if (unlikely(is_large(p))) {
+		if (impossible(size))
+			return no_memory();
+		if (size >= fixed->threshold && (q = large_realloc(p, size)))
+			return q;
+		return move(p, large_usable(p), size);
+	}
+	if (unlikely(size >= fixed->threshold) && init_ready() && fixed->backend) {
+		if (impossible(size))
+			return no_memory();
+		return move(p, fixed->small.usable(p), size);
+	}
+	q = fixed->small.realloc(p, size);
+	if (!q && init_ready() && make_room())
+		q = fixed->small.realloc(p, size);
+	return q;
+}
+
+EXPORT void *reallocarray(void *p, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return no_memory();
+	return realloc(p, bytes);
+}
+
+/* @align is a power of two. NULL with errno set. */
+static void *aligned(size_t align, size_t size)
+{
+	void *p = NULL;
+
+	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size)
+		return no_memory();
+	if (init_ready()) {
+		if (impossible(size))
+			return no_memory();
+		if (size >= fixed->threshold)
+			p = large_alloc(size, align, false);
+	}
+	return p ? p : boot_memalign(align, size);
+}
+
+static bool power_of_two(size_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+EXPORT int posix_memalign(void **out, size_t align, size_t size)
+{
+	int saved = errno;
+	void *p;
+
+	if (!power_of_two(align) || align % sizeof(void *))
+		return EINVAL;
+	p = aligned(align, size);
+	errno = saved;
+	if (!p)
+		return ENOMEM;
+	*out = p;
+	return 0;
+}
+
+EXPORT void *aligned_alloc(size_t align, size_t size)
+{
+	if (!power_of_two(align)) {
+		errno = EINVAL;
+		return NULL;
+	}
+	return aligned(align, size);
+}
+
+/* glibc rounds an odd alignment up to the next power of two. */
+EXPORT void *memalign(size_t align, size_t size)
+{
+	size_t up = sizeof(void *);
+
+	if (align > SIZE_MAX / 2 + 1) {
+		errno = EINVAL;
+		return NULL;
+	}
+	while (up < align)
+		up <<= 1;
+	return aligned(up, size);
+}
+
+EXPORT void *valloc(size_t size)
+{
+	return aligned(PAGE_BYTES, size);
+}
+
+EXPORT void *pvalloc(size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_add_overflow(size, PAGE_BYTES - 1, &bytes))
+		return no_memory();
+	bytes &= ~(PAGE_BYTES - 1);
+	return aligned(PAGE_BYTES, bytes ? bytes : PAGE_BYTES);
+}
+
+EXPORT int malloc_trim(size_t pad)
+{
+	bool any;
+
+	(void)pad;
+	if (!init_ready())
+		return 0;
+	any = large_trim();
+	small_purge();
+	return any;
+}
+
+EXPORT int mallopt(int param, int value)
+{
+	(void)param;
+	(void)value;
+	return 1; /* accepted and ignored: our heap has its own settings */
+}
+
+static void totals(struct small_stats *sum, size_t *dirty)
+{
+	struct large_totals large;
+
+	small_stats(sum);
+	large_totals(&large);
+	sum->live += large.live;
+	sum->mapped += large.mapped;
+	*dirty = large.dirty;
+}
+
+EXPORT struct mallinfo2 mallinfo2(void)
+{
+	struct small_stats sum;
+	size_t dirty;
+
+	totals(&sum, &dirty);
+	return (struct mallinfo2){
+	    .arena = sum.mapped,
+	    .uordblks = sum.live,
+	    .fordblks = sum.mapped - sum.live,
+	    .keepcost = dirty,
+	};
+}
+
+EXPORT struct mallinfo mallinfo(void)
+{
+	struct mallinfo2 m = mallinfo2();
+
+	return (struct mallinfo){
+	    .arena = (int)m.arena,
+	    .uordblks = (int)m.uordblks,
+	    .fordblks = (int)m.fordblks,
+	    .keepcost = (int)m.keepcost,
+	};
+}
+
+EXPORT int malloc_info(int options, FILE *out)
+{
+	struct small_stats sum;
+	size_t dirty;
+
+	if (options)
+		return EINVAL;
+	totals(&sum, &dirty);
+	fprintf(out,
+		"<malloc version=\"1\">\n<heap nr=\"0\">\n</heap>\n"
+		"<system type=\"current\" size=\"%zu\"/>\n<total type=\"used\" size=\"%zu\"/>\n"
+		"<total type=\"rest\" size=\"%zu\"/>\n</malloc>\n",
+		sum.mapped, sum.live, sum.mapped - sum.live);
+	return 0;
+}
+
+EXPORT void malloc_stats(void)
+{
+	struct small_stats sum;
+	size_t dirty;
+
+	totals(&sum, &dirty);
+	message("system bytes = %zu, in use bytes = %zu, free and not yet given back = %zu", sum.mapped, sum.live,
+		dirty);
+}

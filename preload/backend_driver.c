@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/* The dphuge driver: mappings of /dev/dphuge. The device is opened for each
+ * and closed at once, as programs close and reuse descriptors. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../kernel/include/uapi/dphuge.h"
+
+static int open_device(void)
+{
+	int saved = errno;
+	int fd = open(DPHUGE_DEVICE, O_RDWR | O_CLOEXEC);
+
+	errno = saved;
+	return fd;
+}
+
+static bool map_with(char *p, size_t len, int how)
+{
+	struct dphuge_threshold t = {.size = sizeof(t), .percent = (uint32_t)fixed->config.promote};
+	int fd = open_device();
+	void *got;
+
+	if (fd < 0)
+		return false;
+	if (fixed->config.promote >= 0 && ioctl(fd, DPHUGE_IOC_THRESHOLD, &t)) {
+		close(fd);
+		return false;
+	}
+	got = mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, fd, 0);
+	close(fd);
+	if (got != p && got != MAP_FAILED) /* MAP_FIXED_NOREPLACE, before Linux 4.17 */
+		munmap(got, len);
+	return got == p;
+}
+
+static bool driver_map(char *p, size_t len)
+{
+	return map_with(p, len, MAP_FIXED);
+}
+
+static bool driver_purge(char *p, size_t len)
+{
+	return !madvise(p, len, MADV_REMOVE);
+}
+
+/* Behind @p lie addresses that we reserve: make room, then let mremap grow into
+ * them. Another thread's mmap may slip in between; then it fails. */
+static enum outcome driver_extend(char *p, size_t old_len, size_t new_len)
+{
+	if (munmap(p + old_len, new_len - old_len))
+		return FAILED;
+	/* The block may consist of several mappings: the last one grows. */
+	if (mremap(p + old_len - BLOCK_BYTES, BLOCK_BYTES, new_len - old_len + BLOCK_BYTES, 0) != MAP_FAILED)
+		return DONE;
+	return window_reserve_free(p + old_len, new_len - old_len) ? FAILED : LOST;
+}
+
+/* MREMAP_DONTUNMAP would leave a second mapping of the same pages. */
+static enum outcome driver_replace(char *p, size_t len, char *to)
+{
+	int saved = errno;
+	char *got = mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+
+	errno = saved;
+	if (got != to)
+		return FAILED;
+	return map_with(p, len, MAP_FIXED_NOREPLACE) ? DONE : LOST;
+}
+
+const struct backend backend_driver = {
+    .name = "driver",
+    .map = driver_map,
+    .purge = driver_purge,
+    .extend = driver_extend,
+    .move = backend_move,
+    .replace = driver_replace,
+};
+
+bool backend_driver_usable(void)
+{
+	char *p;
+	int fd = open_device();
+
+	if (fd < 0)
+		return false;
+	p = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, BLOCK_BYTES);
+	return true;
+}
+
+/* Counters of all our mappings, asked one by one. */
+bool backend_driver_totals(struct driver_totals *totals)
+{
+	struct dphuge_info info;
+	uintptr_t at = fixed->window, end = at + atomic_load(&fixed->window_bytes);
+	int fd = open_device();
+
+	*totals = (struct driver_totals){0};
+	if (fd < 0)
+		return false;
+	/* Parts of one mapping, cut by mprotect, have the same counters. */
+	for (uint64_t last = 0; at < end;) {
+		unsigned int owner = owner_of(page_of((void *)at));
+
+		info = (struct dphuge_info){.size = sizeof(info), .addr = at};
+		if (owner == OWNER_WINDOW || owner == OWNER_LOST || ioctl(fd, DPHUGE_IOC_INFO, &info)) {
+			at += BLOCK_BYTES;
+			continue;
+		}
+		at = (info.end + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
+		if (info.mapping == last)
+			continue;
+		last = info.mapping;
+		totals->promotions += info.promotions;
+		totals->fallbacks += info.fallbacks;
+		totals->copies += info.copies;
+	}
+	close(fd);
+	return true;
+}

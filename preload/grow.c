@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Blocks grow by moving page tables: a few MiB at most are copied.
+ *
+ * A block with a mapping of its own grows over the addresses behind it, or moves
+ * as a whole. One that shares its mapping with others leaves it: its whole 2 MiB
+ * blocks move to a mapping of their own, at the same distance from a multiple of
+ * 2 MiB, and only the ends are copied.
+ */
+#include "internal.h"
+
+#include <string.h>
+
+/* A mapping of its own, with the lock of ARENA_HUGE held. False: it stays as it was. */
+bool grow_mapping(struct span *s, uint32_t pages)
+{
+	struct arena *a = &arenas[ARENA_HUGE];
+	char *p = page_address(s->first);
+	size_t old_len = (size_t)s->pages << PAGE_SHIFT, len = (size_t)pages << PAGE_SHIFT;
+	uint32_t old_first = s->first, old_pages = s->pages, more = pages - s->pages;
+	struct span *to;
+
+	if (window_take_after(s, more)) {
+		enum outcome done = backend_of(s)->extend(p, old_len, len);
+
+		if (done == DONE) {
+			s->pages = pages;
+			span_map(s);
+			goto grown;
+		}
+		window_untake(s->first + s->pages, more, done == LOST);
+	}
+	to = window_take(pages, ARENA_HUGE);
+	if (!to)
+		return false;
+	if (!backend_of(s)->move(p, old_len, page_address(to->first), len)) {
+		window_reserve_again(to->first, to->pages);
+		window_give(to);
+		return false;
+	}
+	/* The descriptor takes the new place; the old place is reserved again. */
+	s->first = to->first;
+	s->pages = pages;
+	span_map(s);
+	span_map_block(s);
+	span_recycle(to);
+	window_lost(old_first, old_pages);
+grown:
+	a->mapped += len - old_len;
+	a->live += len - old_len;
+	a->bytes += len - old_len;
+	return true;
+}
+
+static void copy_pages(uint32_t to, uint32_t from, uint32_t pages)
+{
+	memcpy(page_address(to), page_address(from), (size_t)pages << PAGE_SHIFT);
+}
+
+/* Out of the shared mapping, for @size bytes. NULL: nothing has changed. */
+struct span *grow_away(struct span *s, size_t size)
+{
+	struct arena *a = &arenas[s->arena];
+	uint32_t lead = s->first % BLOCK_PAGES, end = s->first + s->pages;
+	uint32_t first = whole_blocks(s->first), last = end & ~(BLOCK_PAGES - 1);
+	struct span *to = arena_map(ARENA_HUGE, whole_blocks(lead + pages_for(size + s->offset)), s);
+	enum outcome done;
+	uint32_t distance;
+
+	if (!to)
+		return NULL;
+	distance = to->first + lead - s->first;
+	done = first < last ? backend_of(s)->replace(page_address(first), (size_t)(last - first) << PAGE_SHIFT,
+						     page_address(first + distance))
+			    : FAILED;
+	if (done == FAILED) {
+		arena_unmap(to);
+		return NULL;
+	}
+	copy_pages(s->first + distance, s->first, first - s->first);
+	copy_pages(last + distance, last, end - last);
+	to->offset = (lead << PAGE_SHIFT) + s->offset;
+	span_map_block(to);
+	pthread_mutex_lock(&a->lock);
+	s->freed_ms = now_ms();
+	arena_free_moved(a, s, done == LOST);
+	pthread_mutex_unlock(&a->lock);
+	return to;
+}

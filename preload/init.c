@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Start-up: at the first request or in our constructor, whichever comes first.
+ *
+ * Before that, and for calls made while it is under way (dlsym may call
+ * calloc), the state is such that everything works without a large heap: the
+ * threshold is 0, which sends all to the slow path, and that finds us not
+ * ready; the window is empty; jemalloc is called by its own API.
+ */
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+extern char **environ;
+
+union state_page state_page __attribute__((aligned(4096))) = {
+    .s = {.small = {boot_malloc, boot_calloc, boot_realloc, boot_free, boot_usable}},
+};
+
+static enum { STARTING_NOT, STARTING, STARTED } _Atomic phase;
+
+static void prefork(void)
+{
+	pthread_mutex_lock(&purge_lock);
+	pthread_mutex_lock(&quarantine_lock);
+	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
+		pthread_mutex_lock(&arenas[i].lock);
+	window_lock();
+	backend_hugetlb_prefork();
+}
+
+static void postfork_parent(void)
+{
+	backend_hugetlb_parent();
+	window_unlock();
+	for (unsigned int i = ARENAS_MAX + 1; i-- > 0;)
+		pthread_mutex_unlock(&arenas[i].lock);
+	pthread_mutex_unlock(&quarantine_lock);
+	pthread_mutex_unlock(&purge_lock);
+}
+
+static void postfork_child(void)
+{
+	backend_hugetlb_child();
+	window_fork_child();
+	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
+		pthread_mutex_init(&arenas[i].lock, NULL);
+	pthread_mutex_init(&purge_lock, NULL);
+	pthread_mutex_init(&quarantine_lock, NULL);
+	caches_fork_child();
+	decay_fork_child();
+	stats_fork_child();
+}
+
+/* RAM and swap: a request beyond can never be backed, and glibc's mmap would
+ * refuse it (heuristic overcommit), where a mapping of the device wouldn't. */
+static size_t memory_bytes(void)
+{
+	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	struct sysinfo info;
+	char mode = '0';
+
+	if (fd >= 0) {
+		(void)!read(fd, &mode, 1);
+		close(fd);
+	}
+	if (mode == '1' || sysinfo(&info))
+		return SIZE_MAX;
+	return ((size_t)info.totalram + info.totalswap) * info.mem_unit;
+}
+
+/* Sets fixed->backend and its number, or why there is none. */
+static void choose_backend(const struct config *config)
+{
+	static const char no_device[] = "DPHUGE_BACKEND=driver: /dev/dphuge can't be mapped";
+
+	fixed->no_backend = "no addresses to be had";
+	if (!config_includes_us(config)) {
+		fixed->no_backend = "DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out";
+		return;
+	}
+	fixed->choice = config->backend;
+	if (config->backend == BACKEND_AUTO)
+		fixed->choice = backend_driver_usable() ? BACKEND_DRIVER : BACKEND_THP;
+	else if (config->backend == BACKEND_DRIVER && !backend_driver_usable()) {
+		if (config->strict)
+			fatal("%s; DPHUGE_STRICT=1 stops here", no_device);
+		message("%s; large requests go to jemalloc", no_device);
+		fixed->no_backend = no_device;
+		return;
+	}
+	fixed->backend = backend_by(fixed->choice);
+}
+
+static size_t window_size(void)
+{
+	struct sysinfo info;
+	size_t ram = sysinfo(&info) ? 4 * GIB : (size_t)info.totalram * info.mem_unit;
+	size_t wanted = ram * 16;
+
+	return wanted < 64 * GIB ? 64 * GIB : wanted > 4096 * GIB ? 4096 * GIB : wanted;
+}
+
+static unsigned int arena_count(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus < 1 ? 1 : cpus > ARENAS_MAX ? ARENAS_MAX : (unsigned int)cpus;
+}
+
+static void start(void)
+{
+	int saved = errno;
+
+	dl_refuse_sanitizers();
+	*(void **)&fixed->dlopen = dlsym(RTLD_NEXT, "dlopen");
+	config_read(&fixed->config);
+	if (fixed->config.stats)
+		stats_init();
+	small_resolve(&fixed->small);
+	fixed->memory_bytes = memory_bytes();
+	fixed->arenas = arena_count();
+	choose_backend(&fixed->config);
+	if (fixed->backend && !window_init(window_size()))
+		fixed->backend = NULL;
+	(void)caches_init();
+	pthread_atfork(prefork, postfork_parent, postfork_child);
+	if (fixed->backend && fixed->config.small == SMALL_HUGE && !extents_install())
+		message("DPHUGE_SMALL=huge: jemalloc doesn't take memory from elsewhere; it goes on with its own");
+	fixed->threshold = fixed->backend ? fixed->config.threshold : SIZE_MAX;
+	(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
+	errno = saved;
+}
+
+/* Is the large heap there? Called when a request takes the slow path. */
+bool init_ready(void)
+{
+	int expected = STARTING_NOT;
+
+	if (likely(atomic_load_explicit(&phase, memory_order_acquire) == STARTED))
+		return true;
+	/* Without an environment libc itself hasn't started. */
+	if (!environ)
+		return false;
+	if (!atomic_compare_exchange_strong(&phase, (__typeof__(phase) *)&expected, STARTING))
+		return false;
+	start();
+	atomic_store_explicit(&phase, STARTED, memory_order_release);
+	return true;
+}
+
+__attribute__((constructor)) static void on_load(void)
+{
+	(void)init_ready();
+}
+
+__attribute__((destructor)) static void on_exit_report(void)
+{
+	if (fixed->config.stats)
+		stats_report();
+}

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library's files share. Data flows one way:
+ *
+ *   api -> small (jemalloc)
+ *   api -> large -> cache -> arena -> window -> backend
+ *
+ * The large heap lies in one reserved range of addresses, the window, so that
+ * "is this pointer ours?" is one compare. Metadata is kept apart from it.
+ *
+ * A thread's cache has no lock: what it holds is taken out of it and put in by
+ * atomic operations.
+ *
+ * Locks, in this order: purge_lock is held while memory is given back;
+ * quarantine_lock guards what may not be touched; an arena's lock guards its
+ * spans and lists; the window's lock, taken last, guards the ranges no arena
+ * owns. No lock is held while we call into libc's allocator-using parts.
+ */
+#ifndef DPHUGE_INTERNAL_H
+#define DPHUGE_INTERNAL_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SHIFT 12
+#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
+#define BLOCK_SHIFT 21
+#define BLOCK_BYTES ((size_t)1 << BLOCK_SHIFT)
+#define BLOCK_PAGES ((uint32_t)(BLOCK_BYTES / PAGE_BYTES))
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+#define GIB ((size_t)1 << 30)
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define EXPORT __attribute__((visibility("default")))
+
+/* --- backend_*.c: where pages come from -------------------------------- */
+
+/*
+ * All take ranges of the window, 2 MiB-aligned at both ends, and answer true
+ * on success. Memory from map() and after purge() reads as zero.
+ */
+enum outcome {
+	DONE,
+	FAILED, /* all is as it was */
+	LOST,   /* and another thread's mapping came in at the addresses left */
+};
+
+enum backend_choice { BACKEND_AUTO, BACKEND_DRIVER, BACKEND_THP, BACKEND_HUGETLB, BACKEND_BASE };
+
+struct backend {
+	const char *name;
+	/* Put fresh memory in place of the reservation at @p. */
+	bool (*map)(char *p, size_t len);
+	/* Give the memory back; the addresses stay usable. NULL: it must be unmapped. */
+	bool (*purge)(char *p, size_t len);
+	/* Grow a mapping in place over the reservation behind it; that may be lost. */
+	enum outcome (*extend)(char *p, size_t old_len, size_t new_len);
+	/* Grow it and move it, pages and all, over the reservation at @to. Nothing
+	 * is mapped at @p then. On failure it stays as it was; @to may be empty. */
+	bool (*move)(char *p, size_t old_len, char *to, size_t new_len);
+	/* Put the pages at @p in place of those at @to, which this backend has mapped
+	 * too; fresh memory is at @p then. LOST: they have moved, but there isn't. */
+	enum outcome (*replace)(char *p, size_t len, char *to);
+};
+
+extern const struct backend backend_driver, backend_thp, backend_hugetlb, backend_base;
+bool backend_driver_usable(void);
+void backend_hugetlb_prefork(void);
+void backend_hugetlb_parent(void);
+void backend_hugetlb_child(void);
+const struct backend *backend_by(enum backend_choice choice);
+bool backend_map(char *p, size_t len, enum backend_choice *got);
+bool backend_move(char *p, size_t old_len, char *to, size_t new_len);
+
+/* --- config.c: the environment, and nobody else reads it ---------------- */
+
+enum small_choice { SMALL_JEMALLOC, SMALL_HUGE };
+
+struct config {
+	size_t threshold;            /* DPHUGE_THRESHOLD: bytes */
+	enum backend_choice backend; /* DPHUGE_BACKEND */
+	enum small_choice small;     /* DPHUGE_SMALL */
+	long promote;                /* DPHUGE_PROMOTE: percent, -1 = the module's */
+	long decay_ms;               /* DPHUGE_DECAY_MS: -1 = never */
+	bool background;             /* DPHUGE_BACKGROUND */
+	size_t quarantine;           /* DPHUGE_QUARANTINE: bytes, 0 = none */
+	const char *only;            /* DPHUGE_ONLY, DPHUGE_EXCEPT: names, in the environment */
+	const char *except;
+	bool stats;  /* DPHUGE_STATS */
+	bool strict; /* DPHUGE_STRICT */
+	bool help;   /* DPHUGE_HELP */
+};
+
+void config_read(struct config *config);
+bool config_includes_us(const struct config *config);
+
+/* --- init.c: state that is fixed after start, on a page of its own ------- */
+
+struct small_heap {
+	void *(*malloc)(size_t);
+	void *(*calloc)(size_t, size_t);
+	void *(*realloc)(void *, size_t);
+	void (*free)(void *);
+	size_t (*usable)(void *);
+};
+
+struct state {
+	size_t threshold;            /* 0 until ready: everything takes the slow path */
+	uintptr_t window;            /* address */
+	_Atomic size_t window_bytes; /* shrinks when the program limits its addresses */
+	struct small_heap small;
+	void *(*dlopen)(const char *, int); /* libc's */
+	const struct backend *backend;      /* NULL: no large heap */
+	enum backend_choice choice;         /* its number */
+	const char *no_backend;             /* why */
+	struct config config;
+	size_t memory_bytes; /* RAM and swap; larger requests fail. SIZE_MAX: any */
+	unsigned int arenas;
+};
+
+union state_page {
+	struct state s;
+	char page[4096];
+};
+
+extern union state_page state_page;
+#define fixed (&state_page.s)
+
+bool init_ready(void);
+
+static inline bool is_large(const void *p)
+{
+	return (uintptr_t)p - fixed->window < atomic_load_explicit(&fixed->window_bytes, memory_order_relaxed);
+}
+
+/* --- small.c: jemalloc ---------------------------------------------------- */
+
+void *boot_malloc(size_t size);
+void *boot_calloc(size_t n, size_t size);
+void *boot_realloc(void *p, size_t size);
+void *boot_memalign(size_t align, size_t size);
+void boot_free(void *p);
+size_t boot_usable(void *p);
+void small_resolve(struct small_heap *small);
+void small_purge(void);
+
+/* --- dl.c */
+
+void dl_refuse_sanitizers(void);
+
+/* --- extents.c */
+
+bool extents_install(void);
+
+struct small_stats {
+	size_t live;   /* bytes in use */
+	size_t mapped; /* bytes of address space */
+	size_t resident;
+	uint64_t calls; /* requests served so far */
+};
+
+bool small_stats(struct small_stats *stats);
+
+/* --- window.c: the reserved addresses, and whose pages are whose ----------- */
+
+enum span_state {
+	SPAN_UNUSED,   /* a descriptor on a free list */
+	SPAN_RESERVED, /* addresses only; the window's */
+	SPAN_CLEAN,    /* free, reads as zero */
+	SPAN_DIRTY,    /* free, with old bytes */
+	SPAN_PURGING,  /* dirty, its memory is being given back */
+	SPAN_USED,
+	SPAN_CACHED, /* free, but kept by a thread, or on its way back to one */
+};
+
+/*
+ * A used or cached span belongs to whoever holds its pointer, and that is who
+ * reads and writes offset, spare and freed_ms, without a lock. The rest changes
+ * only with the arena's lock held, but for state between used and cached.
+ */
+struct span {
+	uint32_t first, pages;
+	uint32_t prev, next;         /* in its bin; descriptor numbers, 0 = none */
+	uint32_t age_prev, age_next; /* dirty ones, oldest first */
+	uint32_t offset;             /* used: bytes from the first page to the block */
+	uint32_t spare;              /* and behind it, that weren't asked for */
+	_Atomic uint32_t freed_ms;
+	_Atomic uint8_t state;
+	uint8_t arena;
+	uint8_t backend; /* enum backend_choice */
+	bool aged;       /* on the age list */
+};
+
+struct bins {
+	uint32_t head[160];
+	uint64_t nonempty[3];
+};
+
+bool window_init(size_t wanted);
+void window_trim(void);
+struct span *window_take(uint32_t pages, unsigned int arena);
+bool window_take_after(struct span *span, uint32_t pages);
+void window_give(struct span *span);
+struct span *window_span(uint32_t id);
+uint32_t span_id(const struct span *span);
+struct span *span_new(void);
+void span_recycle(struct span *span);
+struct span *span_at(uint32_t page);
+void span_map(struct span *span);
+void span_map_block(struct span *span);
+unsigned int owner_of(uint32_t page);
+void window_lost(uint32_t first, uint32_t pages);
+bool window_reserve_free(char *p, size_t len);
+void window_untake(uint32_t first, uint32_t pages, bool lost);
+bool window_reserve_again(uint32_t first, uint32_t pages);
+void window_lock(void);
+void window_unlock(void);
+void window_fork_child(void);
+uint32_t window_pages(void);
+
+#define OWNER_WINDOW 0xff /* reserved, nobody's */
+#define OWNER_LOST 0xfe   /* somebody else's mapping came in */
+
+static inline char *page_address(uint32_t page)
+{
+	return (char *)fixed->window + ((size_t)page << PAGE_SHIFT);
+}
+
+static inline char *span_block(const struct span *span)
+{
+	return page_address(span->first) + span->offset;
+}
+
+static inline uint32_t pages_for(size_t size)
+{
+	return (uint32_t)((size + PAGE_BYTES - 1) >> PAGE_SHIFT);
+}
+
+static inline uint32_t whole_blocks(uint32_t pages)
+{
+	return (pages + BLOCK_PAGES - 1) & ~(BLOCK_PAGES - 1);
+}
+
+static inline uint32_t page_of(const void *p)
+{
+	return (uint32_t)(((uintptr_t)p - fixed->window) >> PAGE_SHIFT);
+}
+
+unsigned int bin_class(uint32_t pages);
+void bin_insert(struct bins *bins, struct span *span);
+void bin_remove(struct bins *bins, struct span *span);
+struct span *bin_fit(struct bins *bins, uint32_t pages, uint32_t align, uint32_t *start);
+
+/* --- arena.c ------------------------------------------------------------------ */
+
+#define ARENAS_MAX 16
+#define ARENA_HUGE ARENAS_MAX /* requests that get a mapping of their own */
+/* The longest span of the others: 64 MiB and room for its colour. */
+#define SHARED_PAGES_MAX ((uint32_t)(64 * MIB / PAGE_BYTES) + 1)
+
+struct arena {
+	pthread_mutex_t lock;
+	struct bins clean, dirty;
+	uint32_t oldest, newest; /* dirty spans by age */
+	uint32_t chunk_pages;    /* what to take from the window next */
+	uint64_t calls, bytes;   /* served */
+	size_t live;             /* bytes in use */
+	size_t mapped;
+	size_t dirty_bytes;
+	uint64_t purges, purged_bytes;
+	/* Spans that threads of other arenas have freed: a stack, without the lock. */
+	_Atomic uint32_t returned __attribute__((aligned(64)));
+	_Atomic size_t returned_bytes;
+} __attribute__((aligned(64)));
+
+extern struct arena arenas[ARENAS_MAX + 1];
+extern pthread_mutex_t purge_lock;
+
+struct span *arena_alloc(unsigned int arena, uint32_t pages, uint32_t align, bool fresh, bool *zero);
+void arena_free(struct arena *arena, struct span *span);
+void arena_free_moved(struct arena *arena, struct span *span, bool lost);
+struct span *arena_map(unsigned int arena, uint32_t pages, const struct span *like);
+void arena_unmap(struct span *span);
+bool arena_resize(struct arena *arena, struct span *span, uint32_t pages);
+size_t arena_purge(struct arena *arena, uint32_t min_age_ms);
+void arena_check(struct arena *arena);
+const struct backend *backend_of(const struct span *span);
+
+/* --- clock.c */
+
+uint32_t now_ms(void);
+
+/* --- cache.c ------------------------------------------------------------------ */
+
+struct cache;
+
+bool caches_init(void);
+struct cache *cache_mine(void);
+unsigned int cache_arena(const struct cache *cache);
+uint32_t cache_colour(struct cache *cache);
+void cache_served(struct cache *cache, size_t bytes);
+struct span *cache_alloc(struct cache *cache, uint32_t pages);
+bool cache_free(struct cache *cache, struct span *span);
+void cache_flush(struct cache *cache);
+long caches_sweep(uint32_t min_age_ms);
+void caches_totals(size_t *bytes, uint64_t *calls, uint64_t *served);
+void caches_fork_child(void);
+
+/* --- quarantine.c */
+
+extern pthread_mutex_t quarantine_lock;
+bool quarantine_add(struct span *span);
+
+/* --- decay.c ------------------------------------------------------------------- */
+
+void decay_poke(struct arena *arena);
+void decay_fork_child(void);
+
+/* --- grow.c: in the place of copying ------------------------------------------ */
+
+bool grow_mapping(struct span *span, uint32_t pages);
+struct span *grow_away(struct span *span, size_t size);
+
+/* --- large.c ------------------------------------------------------------------ */
+
+void *large_alloc(size_t size, size_t align, bool zero);
+void large_free(void *p);
+void *large_realloc(void *p, size_t size);
+size_t large_usable(const void *p);
+bool large_trim(void);
+void large_free_sized(void *p, size_t align, size_t size);
+
+struct large_totals {
+	uint64_t calls, served; /* requests, and their bytes */
+	uint64_t purged;        /* bytes given back */
+	size_t live, mapped, dirty;
+};
+
+void large_totals(struct large_totals *totals);
+
+/* --- stats.c, message.c ------------------------------------------------------- */
+
+void stats_init(void);
+void stats_sample(void);
+void stats_fork_child(void);
+void stats_report(void);
+
+struct driver_totals {
+	uint64_t promotions, fallbacks, copies;
+};
+
+bool backend_driver_totals(struct driver_totals *totals);
+
+void message_to(int fd);
+__attribute__((format(printf, 1, 2))) void message(const char *fmt, ...);
+__attribute__((format(printf, 1, 2), noreturn)) void fatal(const char *fmt, ...);
+
+#endif /* DPHUGE_INTERNAL_H */

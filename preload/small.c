@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Small requests go to jemalloc, the machine's shared library, so that programs
+ * which call its own API share one heap with us.
+ *
+ * Our library exports malloc, so jemalloc's can't be named by linking; it is
+ * looked up once. Until then, and should that fail, jemalloc's own API
+ * (mallocx and kin, jemalloc(3)) does the same work, a little slower.
+ */
+#include "internal.h"
+
+#include <dlfcn.h>
+#include <jemalloc/jemalloc.h>
+#include <string.h>
+
+#define JEMALLOC "libjemalloc.so.2"
+
+static void *nomem(void *p)
+{
+	if (!p)
+		errno = ENOMEM;
+	return p;
+}
+
+void *boot_malloc(size_t size)
+{
+	return nomem(mallocx(size ? size : 1, 0));
+}
+
+void *boot_calloc(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		return nomem(NULL);
+	return nomem(mallocx(bytes ? bytes : 1, MALLOCX_ZERO));
+}
+
+void *boot_realloc(void *p, size_t size)
+{
+	return nomem(p ? rallocx(p, size ? size : 1, 0) : mallocx(size ? size : 1, 0));
+}
+
+void *boot_memalign(size_t align, size_t size)
+{
+	return nomem(mallocx(size ? size : 1, MALLOCX_ALIGN(align)));
+}
+
+void boot_free(void *p)
+{
+	if (p)
+		dallocx(p, 0);
+}
+
+size_t boot_usable(void *p)
+{
+	return p ? sallocx(p, 0) : 0;
+}
+
+/* jemalloc's own functions, if all of them can be found. */
+void small_resolve(struct small_heap *small)
+{
+	void *lib = fixed->dlopen(JEMALLOC, RTLD_LAZY | RTLD_NOLOAD);
+	struct small_heap found = *small;
+
+	if (!lib)
+		return;
+	*(void **)&found.malloc = dlsym(lib, "malloc");
+	*(void **)&found.calloc = dlsym(lib, "calloc");
+	*(void **)&found.realloc = dlsym(lib, "realloc");
+	*(void **)&found.free = dlsym(lib, "free");
+	*(void **)&found.usable = dlsym(lib, "malloc_usable_size");
+	if (found.malloc && found.calloc && found.realloc && found.free && found.usable)
+		*small = found;
+}
+
+void small_purge(void)
+{
+	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
+}
+
+static bool read_size(const char *name, size_t *value)
+{
+	size_t len = sizeof(*value);
+
+	return !mallctl(name, value, &len, NULL, 0);
+}
+
+bool small_stats(struct small_stats *stats)
+{
+	uint64_t epoch = 1;
+	size_t len = sizeof(epoch), small = 0, large = 0;
+
+	*stats = (struct small_stats){0};
+	(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
+	if (mallctl("epoch", &epoch, &len, &epoch, len))
+		return false;
+	if (!read_size("stats.allocated", &stats->live) || !read_size("stats.mapped", &stats->mapped) ||
+	    !read_size("stats.resident", &stats->resident))
+		return false;
+	(void)read_size("stats.arenas.4096.small.nrequests", &small);
+	(void)read_size("stats.arenas.4096.large.nrequests", &large);
+	stats->calls = small + large;
+	return true;
+}

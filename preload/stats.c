@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: MIT
+/* The report at exit (DPHUGE_STATS=1): what was served, and which page sizes
+ * the kernel says that the large heap has. */
+#include "internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static size_t best_resident, best_huge; /* bytes, when most was resident */
+static pthread_mutex_t best_lock = PTHREAD_MUTEX_INITIALIZER;
+
+/*
+ * Many programs close stderr at exit, before we report (gnulib's close_stdout),
+ * so keep a copy, and be sure that it still is one when we come to use it.
+ */
+static int report_fd = -1;
+static struct stat report_file;
+
+void stats_init(void)
+{
+	report_fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 500);
+	if (report_fd >= 0 && fstat(report_fd, &report_file))
+		report_fd = -1;
+}
+
+static bool report_fd_is_ours(void)
+{
+	struct stat now;
+
+	return report_fd >= 0 && !fstat(report_fd, &now) && now.st_dev == report_file.st_dev &&
+	       now.st_ino == report_file.st_ino;
+}
+
+struct reader {
+	int fd;
+	size_t len, at;
+	char buffer[4096];
+};
+
+static bool next_line(struct reader *r, char *line, size_t size)
+{
+	size_t n = 0;
+
+	for (;;) {
+		if (r->at == r->len) {
+			ssize_t got = read(r->fd, r->buffer, sizeof(r->buffer));
+
+			if (got <= 0)
+				return n > 0;
+			r->len = (size_t)got;
+			r->at = 0;
+		}
+		if (r->buffer[r->at] == '\n') {
+			r->at++;
+			line[n] = 0;
+			return true;
+		}
+		if (n < size - 1)
+			line[n++] = r->buffer[r->at];
+		r->at++;
+	}
+}
+
+static size_t kilobytes(const char *line)
+{
+	return strtoul(strchr(line, ':') + 1, NULL, 10) * KIB;
+}
+
+/* From /proc/self/smaps, summed over the window. */
+static bool coverage_read(size_t *resident, size_t *huge)
+{
+	static const char *const huge_fields[] = {
+	    "AnonHugePages:", "FilePmdMapped:", "ShmemPmdMapped:", "Private_Hugetlb:"};
+	struct reader r = {.fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
+	unsigned long start, end;
+	bool inside = false;
+	char line[256];
+
+	*resident = *huge = 0;
+	if (r.fd < 0)
+		return false;
+	while (next_line(&r, line, sizeof(line))) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
+			inside = start - fixed->window < atomic_load(&fixed->window_bytes);
+			continue;
+		}
+		if (!inside)
+			continue;
+		if (!strncmp(line, "Rss:", 4) || !strncmp(line, "Private_Hugetlb:", 16))
+			*resident += kilobytes(line);
+		for (unsigned int i = 0; i < 4; i++)
+			if (!strncmp(line, huge_fields[i], strlen(huge_fields[i])))
+				*huge += kilobytes(line);
+	}
+	close(r.fd);
+	return true;
+}
+
+/* Before memory goes back: remember the fullest picture. */
+void stats_sample(void)
+{
+	size_t resident, huge;
+
+	if (!fixed->config.stats || !coverage_read(&resident, &huge))
+		return;
+	pthread_mutex_lock(&best_lock);
+	if (resident > best_resident) {
+		best_resident = resident;
+		best_huge = huge;
+	}
+	pthread_mutex_unlock(&best_lock);
+}
+
+/* The helper thread may have held it. */
+void stats_fork_child(void)
+{
+	pthread_mutex_init(&best_lock, NULL);
+}
+
+void stats_report(void)
+{
+	struct driver_totals totals = {0};
+	struct small_stats small;
+	struct rusage usage;
+	struct large_totals large;
+	char name[64] = "?";
+	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (report_fd_is_ours())
+		message_to(report_fd);
+	if (n > 1)
+		name[n - 1] = 0;
+	large_totals(&large);
+	if (!large.calls) { /* shells and wrappers */
+		message("pid %d (%s): no large request; backend %s%s%s", getpid(), name,
+			fixed->backend ? fixed->backend->name : "none", fixed->backend ? "" : ": ",
+			fixed->backend ? "" : fixed->no_backend);
+		return;
+	}
+	message("pid %d (%s): backend %s", getpid(), name, fixed->backend->name);
+	message("pid %d: large: %llu calls, %llu bytes served, %zu live, %llu given back", getpid(),
+		(unsigned long long)large.calls, (unsigned long long)large.served, large.live,
+		(unsigned long long)large.purged);
+	small_stats(&small);
+	message("pid %d: small: %llu calls, %zu bytes live", getpid(), (unsigned long long)small.calls, small.live);
+	stats_sample();
+	message("pid %d: coverage: %zu of %zu resident bytes of the large heap are in 2 MiB pages, %.1f %%", getpid(),
+		best_huge, best_resident, best_resident ? 100.0 * (double)best_huge / (double)best_resident : 0.0);
+	if (fixed->backend == &backend_driver && backend_driver_totals(&totals))
+		message("pid %d: driver: %llu promotions, %llu fallbacks, %llu pages copied on write", getpid(),
+			(unsigned long long)totals.promotions, (unsigned long long)totals.fallbacks,
+			(unsigned long long)totals.copies);
+	if (!getrusage(RUSAGE_SELF, &usage))
+		message("pid %d: peak RSS %ld kB", getpid(), usage.ru_maxrss);
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/* Freed memory is really back after the decay time, though the program sleeps. */
+#include "tap.h"
+
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+
+static size_t resident(void)
+{
+	unsigned long pages = 0;
+	char text[100] = "";
+	int fd = open("/proc/self/statm", O_RDONLY);
+
+	(void)!read(fd, text, sizeof(text) - 1);
+	close(fd);
+	sscanf(text, "%*u %lu", &pages);
+	return pages * 4096;
+}
+
+/* What the device holds, where there is one. */
+static long device_bytes(void)
+{
+	FILE *f = fopen("/sys/class/misc/dphuge/stats/bytes", "r");
+	long n = -1;
+
+	if (f && fscanf(f, "%ld", &n) != 1)
+		n = -1;
+	if (f)
+		fclose(f);
+	return n;
+}
+
+int main(int argc, char **argv)
+{
+	enum { N = 40 };
+	static char *p[N];
+	size_t before, full, after = 0;
+	long device_full;
+
+	if (argc < 2) { /* again, with the setting */
+		setenv("DPHUGE_DECAY_MS", "400", 1);
+		execl("/proc/self/exe", argv[0], "again", NULL);
+		return 1;
+	}
+	before = resident();
+	for (int i = 0; i < N; i++) {
+		p[i] = malloc((size_t)(i + 1) * 300000);
+		memset(p[i], i, (size_t)(i + 1) * 300000);
+	}
+	full = resident();
+	device_full = device_bytes();
+	for (int i = 0; i < N; i++)
+		free(p[i]);
+	for (int i = 0; i < 100; i++) {
+		usleep(100000);
+		after = resident();
+		if (after < before + (8 << 20))
+			break;
+	}
+	ok(full > before + 200000000, "%zu MB in use", full / 1000000);
+	ok(after<before + (8 << 20), "after the decay %zu MB are left of it", after> before ? (after - before) / 1000000
+											    : 0);
+	if (device_full > 0)
+		ok(device_bytes() < device_full / 20, "the device holds %ld MB instead of %ld",
+		   device_bytes() / 1000000, device_full / 1000000);
+	p[0] = calloc(1, 100 << 20);
+	for (size_t i = 0; i < 100 << 20; i += 512)
+		if (p[0][i])
+			after = SIZE_MAX;
+	ok(after != SIZE_MAX, "and calloc of it is zero");
+	free(p[0]);
+	return tap_done();
+}

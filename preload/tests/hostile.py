@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: MIT
+"""Programs in hostile surroundings keep their memory right.
+
+Usage: hostile.py HOSTILE LIBRARY_COUNTING LINKED STATIC ASAN
+"""
+
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from tap import done, ok  # noqa: E402
+
+HOSTILE, COUNTING, LINKED, STATIC, ASAN = map(os.path.abspath, sys.argv[1:])
+LIBRARY = os.environ["LIBDPHUGE"]
+PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
+
+
+def run(command, timeout=120, preload=LIBRARY, **env):
+    return subprocess.run(command, env={"PATH": PATH, "HOME": "/tmp", "LD_PRELOAD": preload, **env},
+                          capture_output=True, text=True, timeout=timeout, check=False)
+
+
+def right(result, lines=1):
+    return result.returncode == 0 and result.stdout == "right\n" * lines and not result.stderr
+
+
+def wrapped(words, **env):
+    """Under a tool that is not to be preloaded itself."""
+    return subprocess.run(words, env={"PATH": PATH, "HOME": "/tmp", **env}, capture_output=True, text=True,
+                          timeout=300, check=False)
+
+
+def surroundings():
+    for name, lines, what in (
+            ("plain", 1, "an ordinary program"), ("chroot", 1, "chroot without /dev"), ("closed", 1, "close_range"),
+            ("no-open", 1, "seccomp forbids open and ioctl"),
+            ("no-advice", 1, "seccomp forbids madvise, mremap and threads too"), ("vfork", 2, "vfork"),
+            ("spawn", 2, "posix_spawn"), ("clone", 2, "clone without exec"),
+            ("threads", 1, "destructors of threads"), ("exit", 2, "atexit and destructors after ours"),
+            ("signals", 1, "signals all the time")):
+        for decay in ("10000", "1"):
+            r = run([HOSTILE, name], DPHUGE_DECAY_MS=decay)
+            ok(right(r, lines), f"{what}, DPHUGE_DECAY_MS={decay} ({r.returncode}, {r.stdout!r}, {r.stderr!r})")
+    r = run([HOSTILE, "steady"])
+    ok(right(r), f"blocks of up to 64 MiB come and go without a system call ({r.returncode})")
+    r = run([HOSTILE, "deepbind"], HOSTILE_LIBRARY="libhostile_library.so")
+    ok(right(r), f"dlopen with RTLD_DEEPBIND, of a library that our caller's RUNPATH finds ({r.stdout!r}, {r.stderr!r})")
+
+
+def other_libraries():
+    for order in (f"{COUNTING} {LIBRARY}", f"{LIBRARY} {COUNTING}"):
+        r = run([HOSTILE, "plain"], preload=order)
+        counted = "counted calls\n" if order.startswith(COUNTING) else "counted nothing\n"
+        ok(r.returncode == 0 and r.stdout == "right\n" and r.stderr == counted,
+           f"another library {'before' if order.startswith(COUNTING) else 'after'} ours ({r.stderr!r})")
+    r = run([STATIC, "plain"])
+    ok(right(r), "a static program runs without us")
+    r = run([ASAN, "plain"])
+    ok(r.returncode != 0 and "right" not in r.stdout and
+       re.search("ASan runtime does not come first|AddressSanitizer, which needs its own malloc", r.stderr),
+       f"AddressSanitizer is refused with a word ({r.stderr.splitlines()[:1]})")
+
+
+PLUGIN = """
+#include <string>
+extern "C" std::string *make(std::size_t n) { return new std::string(n, 'x'); }
+extern "C" void take(std::string *s) { delete s; }
+"""
+USER = """
+#include <dlfcn.h>
+#include <malloc.h>
+#include <cstdio>
+#include <cstdint>
+#include <new>
+#include <string>
+struct alignas(8192) Aligned { char c[3 << 20]; };
+int handled;
+int main(int, char **argv)
+{
+	void *lib = dlopen(argv[1], RTLD_NOW);
+	auto make = (std::string *(*)(std::size_t))dlsym(lib, "make");
+	auto take = (void (*)(std::string *))dlsym(lib, "take");
+	bool good = make && take, thrown = false;
+	for (std::size_t n : {10, 1000, 300000, 5000000, 90000000}) {
+		delete make(n);
+		take(new std::string(n, 'y'));
+	}
+	Aligned *a = new Aligned[2];
+	good &= (uintptr_t)a % 8192 == 0 && malloc_usable_size(a) >= sizeof(Aligned) * 2;
+	delete[] a;
+	volatile std::size_t much = (std::size_t)1 << 60;
+	std::set_new_handler([] { if (++handled == 3) std::set_new_handler(nullptr); });
+	try { delete[] new char[much]; } catch (std::bad_alloc &) { thrown = true; }
+	good &= thrown && handled == 3 && !new (std::nothrow) char[much];
+	std::puts(good ? "right" : "wrong");
+}
+"""
+
+
+def cxx():
+    """new here and delete there: the program has a libstdc++ of its own, and opens a
+    plugin that is linked with the system's."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text, how in (("plugin", PLUGIN, ["-shared", "-fPIC"]), ("static", USER, ["-static-libstdc++"]),
+                                ("shared", USER, [])):
+            Path(folder, f"{name}.cc").write_text(text, encoding="utf-8")
+            subprocess.run(["g++", "-O1", *how, f"{folder}/{name}.cc", "-o", f"{folder}/{name}"], env={"PATH": PATH},
+                           check=True)
+        for name in ("static", "shared"):
+            r = run([f"{folder}/{name}", f"{folder}/plugin"])
+            ok(right(r), f"C++ with a {name} libstdc++ and a plugin ({r.returncode}, {r.stdout!r}, {r.stderr[-300:]!r})")
+
+
+def privileged():
+    """Programs with privileges of their own, linked with the library, as it can't be
+    preloaded there; the user's environment says nothing to them."""
+    if os.getuid() != 0:
+        ok(False, "root is needed to make a setuid program")
+        return
+    nobody = pwd.getpwnam("nobody")
+    folder = "/tmp/dphuge-hostile"  # where the program was told at its linking to look
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder, 0o755)
+    try:
+        shutil.copy(LIBRARY, folder)
+        program = Path(folder, "linked")
+        shutil.copy(LINKED, program)
+        command = ["setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups",
+                   str(program), "plain"]
+        noisy = {"DPHUGE_THRESHOLD": "nonsense", "DPHUGE_STATS": "1"}
+
+        def mode(bits):
+            os.chmod(program, bits)
+            return wrapped(command, **noisy)
+
+        r = mode(0o755)
+        ok(r.stdout == "right\n" and "DPHUGE_THRESHOLD" in r.stderr and "backend" in r.stderr,
+           f"linked with the library, a program hears its settings ({r.stdout!r}, {r.stderr[:300]!r})")
+        r = mode(0o4755)
+        ok(right(r), f"setuid, it doesn't ({r.stdout!r}, {r.stderr[:300]!r})")
+        os.chmod(program, 0o755)
+        subprocess.run(["setcap", "cap_net_raw+ep", str(program)], env={"PATH": PATH}, check=True)
+        r = wrapped(command, **noisy)
+        ok(right(r), f"nor with file capabilities ({r.stdout!r}, {r.stderr[:300]!r})")
+        r = wrapped([*command[:-2], "/usr/bin/env", f"LD_PRELOAD={LIBRARY}", *command[-2:]], **noisy)
+        ok(right(r), "and it can't be preloaded into it")
+    finally:
+        shutil.rmtree(folder)
+
+
+def dump(folder):
+    """The kernel's own core dump; gdb's where the kernel hands its dumps to a program."""
+    if not Path("/proc/sys/kernel/core_pattern").read_text(encoding="utf-8").startswith(("|", "/")):
+        subprocess.run(["sh", "-c", 'ulimit -c unlimited; exec env LD_PRELOAD="$0" "$1" crash', LIBRARY, HOSTILE],
+                       cwd=folder, env={"PATH": PATH}, check=False)
+        return next((str(path) for path in Path(folder).iterdir()), f"{folder}/none")
+    wrapped(["gdb", "-q", "-batch", "-nx", "-ex", f"set exec-wrapper env LD_PRELOAD={LIBRARY}", "-ex", "run",
+             "-ex", f"generate-core-file {folder}/core", "--args", HOSTILE, "crash"])
+    return f"{folder}/core"
+
+
+def tools():
+    r = wrapped(["gdb", "-q", "-batch", "-nx", "-ex", f"set exec-wrapper env LD_PRELOAD={LIBRARY}",
+                 "-ex", "break works", "-ex", "run", "-ex", "continue", "--args", HOSTILE, "plain"])
+    ok("Breakpoint 1, works" in r.stdout and "right" in r.stdout and "exited normally" in r.stdout, "gdb")
+    with tempfile.TemporaryDirectory() as folder:
+        core = dump(folder)
+        r = wrapped(["gdb", "-q", "-batch", "-nx", "-ex", "print (char *)kept", HOSTILE, core])
+        ok("in the core" in r.stdout, f"a core dump has the large blocks ({r.stdout[-100:]!r})")
+    r = wrapped(["valgrind", "-q", "--error-exitcode=9", "--trace-children=no", HOSTILE, "plain"], LD_PRELOAD=LIBRARY)
+    ok(r.returncode == 0 and r.stdout == "right\n", f"valgrind ({r.returncode}, {r.stderr[:300]!r})")
+
+
+surroundings()
+other_libraries()
+cxx()
+privileged()
+tools()
+sys.exit(done())

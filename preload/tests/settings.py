@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: MIT
+"""Every setting with good and wrong values, and surroundings that are limited."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from tap import done, ok  # noqa: E402
+
+LIBRARY = os.environ["LIBDPHUGE"]
+PYTHON = "/usr/bin/python3"
+
+def run(command, shell=None, **settings):
+    env = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": LIBRARY, **settings}
+    if shell:
+        command = ["/bin/bash", "-c", shell, "bash", *command]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+
+
+def large_calls(result):
+    match = re.search(r"large: (\d+) calls", result.stderr)
+    return int(match.group(1)) if match else 0
+
+
+NAMES = "names of programs, separated by commas; * and ? stand for any characters; using "
+WRONG = {
+    "DPHUGE_THRESHOLD": (["", "12Q", "-1", "0", "63K", "2G", "128KB", "K", "99999999999999999999", "1e6", " 1M"],
+                         "a size from 64K to 1G, as in 128K or 2M; using 128K"),
+    "DPHUGE_BACKEND": (["", "none", "DRIVER", "driver,thp"], "auto, driver, thp, hugetlb or base; using auto"),
+    "DPHUGE_SMALL": (["", "1", "HUGE"], "jemalloc or huge; using jemalloc"),
+    "DPHUGE_PROMOTE": (["", "101", "-1", "50%", "half"],
+                       "a percentage from 0 to 100; using the module's threshold"),
+    "DPHUGE_ONLY": (["", "/usr/bin/redis-server"], NAMES + "*"),
+    "DPHUGE_EXCEPT": (["/bin/sh"], NAMES + "shells and wrappers"),
+    "DPHUGE_STRICT": (["", "2", "yes"], "0 or 1; using 0"),
+    "DPHUGE_HELP": (["", "2", "yes"], "0 or 1; using 0"),
+    "DPHUGE_DECAY_MS": (["", "-2", "86400001", "10s", "0x10"],
+                        "milliseconds from 0 to 86400000, or -1 for never; using 10000"),
+    "DPHUGE_BACKGROUND": (["", "2", "yes"], "0 or 1; using 1"),
+    "DPHUGE_QUARANTINE": (["", "-1", "65G", "lots"], "a size from 0K to 64G, as in 128K or 2M; using 0"),
+    "DPHUGE_STATS": (["", "2", "on", "/tmp/x"], "0 or 1; using 0"),
+}
+GOOD = {
+    "DPHUGE_THRESHOLD": ["64K", "65536", "1m", "1M", "1G"],
+    "DPHUGE_BACKEND": ["auto", "thp", "hugetlb", "base"],
+    "DPHUGE_SMALL": ["jemalloc", "huge"],
+    "DPHUGE_PROMOTE": ["0", "100"],
+    "DPHUGE_DECAY_MS": ["-1", "0", "86400000"],
+    "DPHUGE_BACKGROUND": ["0", "1"],
+    "DPHUGE_QUARANTINE": ["0", "1M", "1G"],
+    "DPHUGE_STATS": ["0"],
+    "DPHUGE_ONLY": ["*", "python3", "redis-server,valkey*"],
+    "DPHUGE_EXCEPT": ["", "sh,bash", ",,", "x" * 5000],
+    "DPHUGE_STRICT": ["0", "1"],
+    "DPHUGE_HELP": ["0"],
+}
+SLURP = "x = [bytearray(300000 * n) for n in range(1, 20)]; print(sum(map(len, x)))"
+ANSWER = f"{sum(300000 * n for n in range(1, 20))}\n"
+
+
+def values():
+    for name, (wrong, allowed) in WRONG.items():
+        for value in wrong:
+            r = run(["/bin/true"], **{name: value})
+            ok(r.returncode == 0 and r.stderr == f"dphuge: {name}={value}: not {allowed}\n", f"{name}='{value}': one line")
+        for value in GOOD[name]:
+            r = run([PYTHON, "-c", SLURP], **{name: value})
+            ok(r.returncode == 0 and r.stderr == "" and r.stdout == ANSWER, f"{name}={value}: works, in silence")
+    r = run(["/bin/true"], DPHUGE_BACKEND="driver")
+    if os.path.exists("/dev/dphuge"):
+        ok(r.stderr == "", "DPHUGE_BACKEND=driver works")
+    else:
+        ok(r.returncode == 0 and r.stderr ==
+           "dphuge: DPHUGE_BACKEND=driver: /dev/dphuge can't be mapped; large requests go to jemalloc\n",
+           "DPHUGE_BACKEND=driver without a device: one line, and the program runs")
+
+
+def names():
+    for wrong, near in (("DPHUGE_TRESHOLD", "DPHUGE_THRESHOLD"), ("DPHUGE_STAT", "DPHUGE_STATS"), ("DPHUGE_", "DPHUGE_"),
+                        ("DPHUGE_backend", "DPHUGE_"), ("DPHUGE_" + "X" * 300, "DPHUGE_")):
+        r = run(["/bin/true"], **{wrong: "1"})
+        ok(r.returncode == 0 and r.stderr.startswith(f"dphuge: {wrong}: no such setting; the nearest is {near}")
+           and r.stderr.count("\n") == 1, f"{wrong[:20]}: one line with the nearest, {near}")
+    r = run(["/bin/true"], DPHUGEX="1", DPHUGE="1", DPHUGE_CACHE="/tmp")
+    ok(r.stderr == "", "names that are nobody's or our scripts' are let be")
+
+
+def strict():
+    for setting in ({"DPHUGE_DECAY_MS": "soon"}, {"DPHUGE_DECAI_MS": "1"}):
+        r = run(["/bin/true"], DPHUGE_STRICT="1", **setting)
+        ok(r.returncode == -6 and r.stderr.endswith("; DPHUGE_STRICT=1 stops here\n") and r.stderr.count("\n") == 1,
+           f"DPHUGE_STRICT=1 with {setting}: one line, and the program ends")
+    r = run([PYTHON, "-c", SLURP], DPHUGE_STRICT="1", DPHUGE_DECAY_MS="1000")
+    ok(r.returncode == 0 and r.stdout == ANSWER and r.stderr == "", "with good settings it runs")
+    r = run(["/bin/true"], DPHUGE_STRICT="1", DPHUGE_BACKEND="driver")
+    ok((r.returncode == 0) == os.path.exists("/dev/dphuge"), "DPHUGE_STRICT=1 DPHUGE_BACKEND=driver needs the driver")
+
+
+def shown():
+    r = run(["/bin/true"], DPHUGE_HELP="1")
+    settings = dict(re.findall(r"^dphuge: (DPHUGE_\w+)=(.*)$", r.stderr, re.M))
+    ok(r.returncode == 0 and set(settings) == set(WRONG), "DPHUGE_HELP=1 shows all settings, and no other is tested")
+    table = Path(__file__).resolve().parents[2] / "README.md"
+    rows = dict(re.findall(r"^\| `(DPHUGE_\w+)` \|.*?\| ([^|]*) \|[^|]*\|$", table.read_text(), re.M))
+    for name, default in settings.items():
+        shown = rows.get(name, "missing").strip("`")
+        ok(shown in (default, "the module's", "shells and wrappers"), f"{name}: the README says {shown}")
+    r = run(["/bin/true"], DPHUGE_HELP="1", **{name: value for name, value in settings.items()
+                                               if value and name != "DPHUGE_HELP"})
+    ok("not " not in r.stderr and "no such" not in r.stderr, "and the defaults it shows are values")
+
+
+def included():
+    def backend(command, **settings):
+        r = run(command, DPHUGE_STATS="1", DPHUGE_BACKEND="thp", **settings)
+        return r.stdout == ANSWER and "backend thp" in r.stderr
+
+    program = [PYTHON, "-c", SLURP]
+    real = Path(PYTHON).resolve().name
+    ok(backend(program), "a program has a large heap")
+    for name in ("python3", real, "pytho*", "x,python?*,y"):
+        ok(not backend(program, DPHUGE_EXCEPT=name), f"DPHUGE_EXCEPT={name}: {real} has none")
+        ok(backend(program, DPHUGE_ONLY=name), f"DPHUGE_ONLY={name}: {real} has one")
+    ok(not backend(program, DPHUGE_ONLY="redis-server"), "DPHUGE_ONLY=redis-server: it has none")
+    ok(not backend(program, DPHUGE_ONLY="python3", DPHUGE_EXCEPT="python3"), "DPHUGE_EXCEPT comes first")
+    ok(backend(program, DPHUGE_EXCEPT="sh,bash"), "DPHUGE_EXCEPT=sh,bash: it has one")
+    r = run(["/bin/sh", "-c", "cat /proc/$$/maps; :"])
+    sizes = [int(end, 16) - int(start, 16) for start, end in re.findall(r"^(\w+)-(\w+) ", r.stdout, re.M)]
+    ok("libdphuge" in r.stdout and max(sizes) < 1 << 32, "a shell reserves no addresses")
+
+
+def effects():
+    few = run([PYTHON, "-c", SLURP], DPHUGE_STATS="1", DPHUGE_THRESHOLD="4M")
+    many = run([PYTHON, "-c", SLURP], DPHUGE_STATS="1", DPHUGE_THRESHOLD="256K")
+    ok(5 <= large_calls(few) <= 8 and large_calls(many) >= 19, "the threshold decides what is large "
+       f"({large_calls(few)} and {large_calls(many)} calls)")
+    backend = "driver" if os.path.exists("/dev/dphuge") else "thp"
+    ok(f"): backend {backend}\n" in many.stderr, f"the report names the backend: {backend}")
+    ok(re.search(r"small: \d+ calls, \d+ bytes live", many.stderr) and "peak RSS" in many.stderr,
+       "and small requests and the peak")
+    match = re.search(r"coverage: (\d+) of (\d+) resident bytes", many.stderr)
+    ok(match and int(match.group(2)) > 50e6, "and the coverage of the large heap as the kernel says it")
+    objects = ("x = [str(n) * 10 for n in range(500000)]; import re; "
+               "t = open('/proc/self/smaps').read(); "
+               "print(sum(map(int, re.findall(r'(?:AnonHuge|FilePmdMapped|ShmemPmdMapped)\\w*: +(\\d+)', t))) >> 10)")
+    mib = {small: int(run([PYTHON, "-c", objects], PYTHONMALLOC="malloc", DPHUGE_SMALL=small).stdout)
+           for small in ("jemalloc", "huge")}
+    ok(mib["huge"] > mib["jemalloc"] + 30, f"DPHUGE_SMALL=huge: small objects are in 2 MiB pages, {mib} MiB")
+    r = run(["/bin/true"], DPHUGE_STATS="1")
+    ok(re.fullmatch(r"dphuge: pid \d+ \(true\): no large request; backend \w+\n", r.stderr), "or that there was nothing")
+
+
+def limited():
+    r = run([PYTHON, "-c", SLURP], shell='ulimit -v 4000000; exec "$@"', DPHUGE_STATS="1")
+    ok(r.stdout == ANSWER, "ulimit -v 4 GB: works")
+    r = run([PYTHON, "-c", SLURP], shell='ulimit -v 400000; exec "$@"')
+    ok(r.stdout == ANSWER, "ulimit -v 400 MB: works")
+    r = run([PYTHON, "-c", SLURP], shell='ulimit -d 400000; exec "$@"')
+    ok(r.stdout == ANSWER, "ulimit -d 400 MB: works")
+    later = ("import resource; a = bytearray(1000000); "
+             "resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30)); "
+             "b = [bytes(1000) for n in range(100000)]; " + SLURP)
+    r = run([PYTHON, "-c", later])
+    ok(r.stdout == ANSWER, "addresses limited after start: works")
+    r = run([PYTHON, "-c", SLURP], shell='exec "$@" 2>&-', DPHUGE_STATS="1", DPHUGE_THRESHOLD="nonsense")
+    ok(r.stdout == ANSWER, "stderr closed: works")
+    r = run([PYTHON, "-c", "import os; os.closerange(3, 65536); " + SLURP])
+    ok(r.stdout == ANSWER, "all descriptors closed: works")
+    r = run([PYTHON, "-c", "import threading\ndef f(): " + SLURP + "\nt = threading.Thread(target=f); t.start(); t.join()"])
+    ok(r.stdout == ANSWER, "in a thread: works")
+
+
+values()
+names()
+strict()
+shown()
+included()
+effects()
+limited()
+sys.exit(done())
