@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# What demo and test share: packages, building, messages.
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+export DPHUGE_BUILD="${DPHUGE_BUILD:-$top/build}"
+export LIBDPHUGE="$DPHUGE_BUILD/preload/libdphuge.so"
+
+build_packages=(gcc groff-base libc6-dev meson ninja-build pkg-config libjemalloc-dev libjemalloc2)
+guest_packages=(debootstrap qemu-system-x86 busybox-static cpio kmod make gcc-12 sparse dwarves binutils libelf1 libssl3 python3 xz-utils)
+program_packages=(gdb libcap2-bin redis-server valgrind redis-tools xz-utils g++ git perl python3)
+
+die() {
+	echo "$(basename "$0"): $*" >&2
+	exit 1
+}
+
+# Install the packages named that aren't there yet.
+install_packages() {
+	local missing=() package
+	for package in "$@"; do
+		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+	done
+	[ ${#missing[@]} -eq 0 ] && return
+	[ "$(id -u)" -eq 0 ] || die "needs packages; as root: apt-get install ${missing[*]}"
+	echo "== installing: ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q -q update
+	# A service that starts by itself is not wanted on the user's machine.
+	local policy=/usr/sbin/policy-rc.d made=
+	if [ ! -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' > $policy
+		chmod +x $policy
+		made=yes
+	fi
+	apt-get -q -q install -y --no-install-recommends "${missing[@]}" >/dev/null ||
+		{ [ -z "$made" ] || rm -f $policy; die "apt-get install ${missing[*]} failed"; }
+	[ -z "$made" ] || rm -f $policy
+}
+
+# Kernel packages are looked up in apt's lists, which a bare machine lacks.
+refresh_lists() {
+	apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get -q -q update
+}
+
+# build DIRECTORY [meson option...]
+build() {
+	local directory=$1
+	shift
+	[ -f "$directory/build.ninja" ] || meson setup "$directory" "$top" "$@" >/dev/null || die "meson setup failed"
+	ninja -C "$directory" >"$directory/build.log" 2>&1 || { tail -40 "$directory/build.log"; die "build failed"; }
+}
