@@ -4,6 +4,7 @@
  * it, so nothing that comes in here is trusted.
  */
 #include <linux/fs.h>
+#include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -20,6 +21,21 @@ static int device_open(struct inode *inode, struct file *file)
 {
 	file->private_data = USE_DEFAULT;
 	return nonseekable_open(inode, file);
+}
+
+/*
+ * Where to map. With MAP_FIXED the core comes by here before it unmaps what lies
+ * there, so this is the place to refuse: what was mapped stays.
+ */
+static unsigned long device_unmapped_area(struct file *file, unsigned long addr,
+					  unsigned long len, unsigned long pgoff,
+					  unsigned long flags)
+{
+	int err = dph_region_room();
+
+	if (!err && (pgoff || !(flags & MAP_SHARED)))
+		err = -EINVAL;
+	return err ?: thp_get_unmapped_area(file, addr, len, pgoff, flags);
 }
 
 static int device_mmap(struct file *file, struct vm_area_struct *vma)
@@ -220,6 +236,6 @@ const struct file_operations dph_device_fops = {
 	.mmap = device_mmap,
 	.unlocked_ioctl = device_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.get_unmapped_area = thp_get_unmapped_area,
+	.get_unmapped_area = device_unmapped_area,
 	.llseek = noop_llseek,
 };

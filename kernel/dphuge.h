@@ -305,6 +305,7 @@ struct dph_region {
 
 int dph_region_init(void);
 void dph_region_exit(void);
+int dph_region_room(void);
 int dph_region_mmap(struct vm_area_struct *vma, unsigned int percent,
 		    bool adaptive);
 int dph_region_discard(struct dph_family *family, pgoff_t first, pgoff_t end);

@@ -547,6 +547,19 @@ int dph_region_discard(struct dph_family *family, pgoff_t first, pgoff_t end)
 	return err;
 }
 
+/* Do the limits let the current user have more? 0 or -ENOMEM. */
+int dph_region_room(void)
+{
+	struct dph_user *user = dph_user_current();
+	bool room = user && dph_memory_room(user, 1);
+
+	if (user && !room)
+		dph_count(NULL, DPH_LIMIT_HITS, 1);
+	if (user)
+		dph_user_put(user);
+	return room ? 0 : -ENOMEM;
+}
+
 int dph_region_mmap(struct vm_area_struct *vma, unsigned int percent,
 		    bool adaptive)
 {
@@ -559,11 +572,6 @@ int dph_region_mmap(struct vm_area_struct *vma, unsigned int percent,
 	user = dph_user_current();
 	if (!user)
 		return -ENOMEM;
-	if (!dph_memory_room(user, 1)) {
-		dph_count(NULL, DPH_LIMIT_HITS, 1);
-		err = -ENOMEM;
-		goto put_user;
-	}
 	file = dph_family_file();
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);

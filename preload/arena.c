@@ -343,6 +343,21 @@ void arena_free(struct arena *a, struct span *s)
 	arena_check(a);
 }
 
+/* Free what a used span has behind @pages. With the arena's lock held. */
+bool arena_cut(struct arena *a, struct span *s, uint32_t pages, enum span_state how)
+{
+	struct span *rest = split(s, pages);
+
+	if (!rest)
+		return false;
+	span_map(s);
+	a->live -= (size_t)rest->pages << PAGE_SHIFT;
+	rest->freed_ms = now_ms();
+	release(a, rest, how);
+	arena_check(a);
+	return true;
+}
+
 /* Grow by the free span behind, or shrink. With the arena's lock held. */
 bool arena_resize(struct arena *a, struct span *s, uint32_t pages)
 {
@@ -350,19 +365,8 @@ bool arena_resize(struct arena *a, struct span *s, uint32_t pages)
 	struct span *after, *rest = NULL;
 	enum span_state how;
 
-	if (pages <= s->pages) {
-		if (pages == s->pages)
-			return true;
-		rest = split(s, pages);
-		if (!rest)
-			return false;
-		span_map(s);
-		a->live -= (size_t)rest->pages << PAGE_SHIFT;
-		rest->freed_ms = now_ms();
-		release(a, rest, SPAN_DIRTY);
-		arena_check(a);
-		return true;
-	}
+	if (pages <= s->pages)
+		return pages == s->pages || arena_cut(a, s, pages, SPAN_DIRTY);
 	after = neighbour(a, s->first + s->pages);
 	if (!after || (after->state != SPAN_CLEAN && after->state != SPAN_DIRTY) || after->pages < more ||
 	    after->backend != s->backend)

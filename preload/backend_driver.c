@@ -48,16 +48,23 @@ static bool driver_purge(char *p, size_t len)
 	return !madvise(p, len, MADV_REMOVE);
 }
 
-/* Behind @p lie addresses that we reserve: make room, then let mremap grow into
- * them. Another thread's mmap may slip in between; then it fails. */
+/*
+ * What is added is a mapping of its own. To let mremap grow the last one would show
+ * its file's next offsets, and those may be in use: memory moves with its offsets,
+ * so what once lay behind may be elsewhere now, and would be there twice.
+ */
 static enum outcome driver_extend(char *p, size_t old_len, size_t new_len)
 {
-	if (munmap(p + old_len, new_len - old_len))
-		return FAILED;
-	/* The block may consist of several mappings: the last one grows. */
-	if (mremap(p + old_len - BLOCK_BYTES, BLOCK_BYTES, new_len - old_len + BLOCK_BYTES, 0) != MAP_FAILED)
+	if (map_with(p + old_len, new_len - old_len, MAP_FIXED))
 		return DONE;
-	return window_reserve_free(p + old_len, new_len - old_len) ? FAILED : LOST;
+	/* The driver refuses before the kernel unmaps; the kernel itself, after. */
+	(void)window_reserve_free(p + old_len, new_len - old_len);
+	return FAILED;
+}
+
+static bool driver_move(char *p, size_t old_len, char *to, size_t new_len)
+{
+	return map_with(to + old_len, new_len - old_len, MAP_FIXED) && backend_move(p, old_len, to, old_len);
 }
 
 /* MREMAP_DONTUNMAP would leave a second mapping of the same pages. */
@@ -77,7 +84,7 @@ const struct backend backend_driver = {
     .map = driver_map,
     .purge = driver_purge,
     .extend = driver_extend,
-    .move = backend_move,
+    .move = driver_move,
     .replace = driver_replace,
 };
 

@@ -11,8 +11,8 @@
 
 #include <string.h>
 
-/* A mapping of its own, with the lock of ARENA_HUGE held. False: it stays as it was. */
-bool grow_mapping(struct span *s, uint32_t pages)
+/* Put @pages more behind, or move to where there are so many. */
+static bool extend_or_move(struct span *s, uint32_t pages)
 {
 	struct arena *a = &arenas[ARENA_HUGE];
 	char *p = page_address(s->first);
@@ -49,6 +49,26 @@ grown:
 	a->mapped += len - old_len;
 	a->live += len - old_len;
 	a->bytes += len - old_len;
+	return true;
+}
+
+/*
+ * A mapping of its own, with the lock of ARENA_HUGE held. False: it stays as it was.
+ *
+ * An eighth is mapped in advance, and lies behind as a clean span that the next
+ * growth takes: a block that grows by a little each time would become a mapping
+ * each time, and there are only so many (vm.max_map_count). Clean memory is none
+ * yet, but where the backend populates what it maps; that one can't purge either.
+ */
+bool grow_mapping(struct span *s, uint32_t pages)
+{
+	struct arena *a = &arenas[ARENA_HUGE];
+	uint32_t ahead = backend_of(s)->purge ? whole_blocks(pages / 8) : 0;
+
+	if (!extend_or_move(s, pages + ahead))
+		return ahead && extend_or_move(s, pages);
+	if (ahead && arena_cut(a, s, pages, SPAN_CLEAN))
+		a->bytes -= (size_t)ahead << PAGE_SHIFT; /* not served */
 	return true;
 }
 

@@ -288,6 +288,7 @@ void arena_free(struct arena *arena, struct span *span);
 void arena_free_moved(struct arena *arena, struct span *span, bool lost);
 struct span *arena_map(unsigned int arena, uint32_t pages, const struct span *like);
 void arena_unmap(struct span *span);
+bool arena_cut(struct arena *arena, struct span *span, uint32_t pages, enum span_state how);
 bool arena_resize(struct arena *arena, struct span *span, uint32_t pages);
 size_t arena_purge(struct arena *arena, uint32_t min_age_ms);
 void arena_check(struct arena *arena);

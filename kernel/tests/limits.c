@@ -34,6 +34,10 @@ static void device_limit(void)
 	fd = device();
 	q = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ok(q == MAP_FAILED && errno == ENOMEM, "mmap at the limit is ENOMEM");
+	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	ok(q == MAP_FAILED && errno == ENOMEM && p[0] == 1, "with MAP_FIXED too, and what was mapped there stays");
+	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
+	ok(q == MAP_FAILED && p[0] == 1, "so it does when MAP_PRIVATE is refused");
 	close(fd);
 	must(!madvise(p, BLOCK, MADV_REMOVE));
 	p[15 * BLOCK] = 1;

@@ -38,6 +38,14 @@ def main():
        "output and exit status come through; /tmp is writable")
     r = vm("--", "sh", "-c", "touch /etc/x 2>/dev/null || echo refused")
     ok(r.stdout == "refused\n", "this machine's files are read-only inside")
+    with tempfile.TemporaryDirectory() as name:
+        # As for a checkout that lies in /tmp: see that folder, and nothing else there.
+        program = Path(name) / "folder" / "program"
+        program.parent.mkdir()
+        program.write_text('#!/bin/sh\ncd "${0%/*}/../.." && ls -d */folder/program dphuge-vm-*\n')
+        program.chmod(0o755)
+        r = vm("--no-module", "--", program)
+        ok(r.stdout == f"{Path(name).name}/folder/program\n", f"a program in /tmp can be run ({r.stdout!r})")
     r = vm("--no-module", "--", "test", "!", "-e", "/dev/dphuge")
     ok(r.returncode == 0, "--no-module")
     r = vm("--", "sh", "-c", "echo 'WARNING: made up' > /dev/kmsg")

@@ -208,6 +208,33 @@ static void growth(void)
 	free(fence);
 }
 
+/*
+ * A block grows to where a part of its mapping once lay that has moved away since.
+ * On the driver that part's pages would be there twice, if mremap did the growing.
+ */
+static void growth_after_a_move(void)
+{
+	const size_t m = 1 << 20;
+	unsigned char *all_of_it = malloc(200 * m), *p, *q;
+	bool good;
+
+	memset(all_of_it, 0x11, 200 * m);
+	free(all_of_it);
+	p = malloc(70 * m);
+	q = malloc(80 * m);
+	memset(p, 0x22, 70 * m);
+	memset(q, 0x33, 80 * m);
+	q = realloc(q, 300 * m);
+	p = realloc(p, 140 * m);
+	good = all(p, 70 * m, 0x22) && all(q, 80 * m, 0x33);
+	memset(p + 70 * m, 0x22, 70 * m);
+	ok(good && all(q, 80 * m, 0x33), "two parts of a mapping that moved and grew keep apart");
+	memset(q + 80 * m, 0x33, 220 * m);
+	ok(all(p, 140 * m, 0x22), "in both directions");
+	free(p);
+	free(q);
+}
+
 static void information(void)
 {
 	void *p = malloc(50 << 20);
@@ -285,6 +312,7 @@ int main(void)
 	impossible();
 	alignments();
 	growth();
+	growth_after_a_move();
 	information();
 	threads();
 	return tap_done();

@@ -14,12 +14,20 @@
  *   EACCES  PROT_EXEC (a later mprotect(PROT_EXEC) fails so too), or a
  *           descriptor not opened for reading and writing
  *   ENOMEM  the device-wide limit or the user's (module parameters limit_mib,
- *           user_limit_mib) leaves no room, or the kernel has no memory for its own tables
+ *           user_limit_mib) leaves no room, or the kernel has no memory for its own
+ *           tables
+ *
+ * With MAP_FIXED, EINVAL and ENOMEM by a limit leave what was mapped there.
  *
  * Calls that work on a mapping:
  *
  *   madvise(MADV_REMOVE)   gives memory back; it reads as zero afterwards
  *   munmap, mremap, mprotect, mlock, fork, O_DIRECT, process_vm_readv, ptrace
+ *
+ * mremap moves memory with its place in the mapping's file, as for any shared
+ * mapping. So a mapping of which a part has been moved away must not be grown over
+ * that part's place by mremap: it would show the part a second time. Map what is
+ * to be added anew.
  *
  * madvise(MADV_DONTNEED) drops page-table entries only: the bytes stay, as in
  * any shared mapping.
