@@ -55,18 +55,10 @@ EXPORT void *malloc(size_t size)
 	return slow_malloc(size);
 }
 
-EXPORT void *calloc(size_t n, size_t size)
+static __attribute__((noinline)) void *slow_calloc(size_t n, size_t size, size_t bytes)
 {
-	size_t bytes;
 	void *p;
 
-	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
-		return no_memory();
-	if (likely(bytes < fixed->threshold)) {
-		p = fixed->small.calloc(n, size);
-		if (likely(p != NULL))
-			return p;
-	}
 	if (init_ready() && bytes >= fixed->threshold) {
 		if (impossible(bytes))
 			return no_memory();
@@ -78,6 +70,17 @@ EXPORT void *calloc(size_t n, size_t size)
 	if (!p && init_ready() && make_room())
 		p = fixed->small.calloc(n, size);
 	return p;
+}
+
+EXPORT void *calloc(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (unlikely(__builtin_mul_overflow(n, size, &bytes)))
+		return no_memory();
+	if (likely(bytes < fixed->threshold))
+		return fixed->small.calloc(n, size);
+	return slow_calloc(n, size, bytes);
 }
 
 EXPORT void free(void *p)
@@ -198,9 +201,9 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	if (!power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
 	p = aligned(align, size);
-	errno = saved;
 	if (!p)
-		return ENOMEM;
+		return ENOMEM; /* errno says so too, as glibc's own tests expect */
+	errno = saved;
 	*out = p;
 	return 0;
 }
@@ -315,12 +318,19 @@ EXPORT int malloc_info(int options, FILE *out)
 	return 0;
 }
 
+/* In glibc's words, which programs read, and like it no cancellation point. */
 EXPORT void malloc_stats(void)
 {
 	struct small_stats sum;
 	size_t dirty;
+	int cancel;
 
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	totals(&sum, &dirty);
-	message("system bytes = %zu, in use bytes = %zu, free and not yet given back = %zu", sum.mapped, sum.live,
-		dirty);
+	fprintf(stderr,
+		"Arena 0:\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"
+		"Total (incl. mmap):\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"
+		"max mmap regions = %10u\nmax mmap bytes   = %10u\n",
+		sum.mapped, sum.live, sum.mapped, sum.live, 0u, 0u);
+	pthread_setcancelstate(cancel, NULL);
 }

@@ -2,18 +2,17 @@
 /* The dphuge driver: mappings of /dev/dphuge. The device is opened for each
  * and closed at once, as programs close and reuse descriptors. */
 #include "internal.h"
+#include "sys.h"
 
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "../kernel/include/uapi/dphuge.h"
 
 static int open_device(void)
 {
 	int saved = errno;
-	int fd = open(DPHUGE_DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = sys_open(DPHUGE_DEVICE, O_RDWR | O_CLOEXEC);
 
 	errno = saved;
 	return fd;
@@ -28,11 +27,11 @@ static bool map_with(char *p, size_t len, int how)
 	if (fd < 0)
 		return false;
 	if (fixed->config.promote >= 0 && ioctl(fd, DPHUGE_IOC_THRESHOLD, &t)) {
-		close(fd);
+		sys_close(fd);
 		return false;
 	}
 	got = mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | how, fd, 0);
-	close(fd);
+	sys_close(fd);
 	if (got != p && got != MAP_FAILED) /* MAP_FIXED_NOREPLACE, before Linux 4.17 */
 		munmap(got, len);
 	return got == p;
@@ -96,7 +95,7 @@ bool backend_driver_usable(void)
 	if (fd < 0)
 		return false;
 	p = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	sys_close(fd);
 	if (p == MAP_FAILED)
 		return false;
 	munmap(p, BLOCK_BYTES);
@@ -130,6 +129,6 @@ bool backend_driver_totals(struct driver_totals *totals)
 		totals->fallbacks += info.fallbacks;
 		totals->copies += info.copies;
 	}
-	close(fd);
+	sys_close(fd);
 	return true;
 }

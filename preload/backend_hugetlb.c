@@ -11,11 +11,10 @@
  * vfork() and posix_spawn() copy nothing and need nothing.
  */
 #include "internal.h"
+#include "sys.h"
 
-#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
@@ -146,10 +145,10 @@ void backend_hugetlb_parent(void)
 
 	if (fork_pipe[0] < 0)
 		return;
-	close(fork_pipe[1]);
-	while (read(fork_pipe[0], &byte, 1) < 0 && errno == EINTR)
+	sys_close(fork_pipe[1]);
+	while (sys_read(fork_pipe[0], &byte, 1) < 0 && errno == EINTR)
 		;
-	close(fork_pipe[0]);
+	sys_close(fork_pipe[0]);
 	fork_pipe[0] = fork_pipe[1] = -1;
 }
 
@@ -163,7 +162,7 @@ static void copy_block(int mem, char *to, char *from)
 	ssize_t n = 0;
 
 	while (mem >= 0 && done < BLOCK_BYTES &&
-	       (n = pread(mem, to + done, BLOCK_BYTES - done, (off_t)((uintptr_t)from + done))) > 0)
+	       (n = sys_pread(mem, to + done, BLOCK_BYTES - done, (off_t)((uintptr_t)from + done))) > 0)
 		done += (size_t)n;
 	if (n < 0 && errno == EIO)
 		fatal("fork: another thread of the parent wrote to %p, and the hugetlb pool had no page for it",
@@ -191,7 +190,7 @@ static void make_ordinary(int mem, char *p)
 void backend_hugetlb_child(void)
 {
 	_Atomic uint8_t *m = atomic_load(&pooled);
-	int saved = errno, mem = m ? open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : -1;
+	int saved = errno, mem = m ? sys_open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : -1;
 
 	for (uint32_t page = 0; m && page < window_pages(); page += BLOCK_PAGES) {
 		unsigned int owner = owner_of(page);
@@ -202,10 +201,10 @@ void backend_hugetlb_child(void)
 			atomic_store(&m[page / BLOCK_PAGES], 0);
 	}
 	if (mem >= 0)
-		close(mem);
+		sys_close(mem);
 	if (fork_pipe[0] >= 0) {
-		close(fork_pipe[0]);
-		close(fork_pipe[1]);
+		sys_close(fork_pipe[0]);
+		sys_close(fork_pipe[1]);
 		fork_pipe[0] = fork_pipe[1] = -1;
 	}
 	errno = saved;

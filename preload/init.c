@@ -8,12 +8,11 @@
  * ready; the window is empty; jemalloc is called by its own API.
  */
 #include "internal.h"
+#include "sys.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
-#include <unistd.h>
 
 extern char **environ;
 
@@ -23,8 +22,20 @@ union state_page state_page __attribute__((aligned(4096))) = {
 
 static enum { STARTING_NOT, STARTING, STARTED } _Atomic phase;
 
+/*
+ * libc's list of open streams. fork() locks it after the handlers of
+ * pthread_atfork() have run, and who holds it may ask for memory (fopen, getline,
+ * fflush(NULL) of a cookie): so whoever locks a heap for a fork locks it first. It's
+ * recursive. Our handler runs before jemalloc's, which was registered earlier.
+ */
+extern void _IO_list_lock(void) __attribute__((weak));
+extern void _IO_list_unlock(void) __attribute__((weak));
+extern void _IO_list_resetlock(void) __attribute__((weak));
+
 static void prefork(void)
 {
+	if (_IO_list_lock)
+		_IO_list_lock();
 	pthread_mutex_lock(&purge_lock);
 	pthread_mutex_lock(&quarantine_lock);
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
@@ -41,6 +52,8 @@ static void postfork_parent(void)
 		pthread_mutex_unlock(&arenas[i].lock);
 	pthread_mutex_unlock(&quarantine_lock);
 	pthread_mutex_unlock(&purge_lock);
+	if (_IO_list_unlock)
+		_IO_list_unlock();
 }
 
 static void postfork_child(void)
@@ -54,19 +67,21 @@ static void postfork_child(void)
 	caches_fork_child();
 	decay_fork_child();
 	stats_fork_child();
+	if (_IO_list_resetlock)
+		_IO_list_resetlock();
 }
 
 /* RAM and swap: a request beyond can never be backed, and glibc's mmap would
  * refuse it (heuristic overcommit), where a mapping of the device wouldn't. */
 static size_t memory_bytes(void)
 {
-	int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	int fd = sys_open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
 	struct sysinfo info;
 	char mode = '0';
 
 	if (fd >= 0) {
-		(void)!read(fd, &mode, 1);
-		close(fd);
+		(void)!sys_read(fd, &mode, 1);
+		sys_close(fd);
 	}
 	if (mode == '1' || sysinfo(&info))
 		return SIZE_MAX;

@@ -2,11 +2,11 @@
 /* One line on standard error, without stdio: it may be called anywhere, and
  * stderr may be closed. */
 #include "internal.h"
+#include "sys.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 static int message_fd = STDERR_FILENO;
 
@@ -25,7 +25,7 @@ static void say(const char *fmt, va_list ap)
 	if (n > (int)sizeof(line) - 2)
 		n = sizeof(line) - 2;
 	line[n++] = '\n';
-	(void)!write(message_fd, line, (size_t)n);
+	(void)!sys_write(message_fd, line, (size_t)n);
 	errno = saved;
 }
 

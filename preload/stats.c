@@ -2,14 +2,13 @@
 /* The report at exit (DPHUGE_STATS=1): what was served, and which page sizes
  * the kernel says that the large heap has. */
 #include "internal.h"
+#include "sys.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static size_t best_resident, best_huge; /* bytes, when most was resident */
 static pthread_mutex_t best_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -48,7 +47,7 @@ static bool next_line(struct reader *r, char *line, size_t size)
 
 	for (;;) {
 		if (r->at == r->len) {
-			ssize_t got = read(r->fd, r->buffer, sizeof(r->buffer));
+			ssize_t got = sys_read(r->fd, r->buffer, sizeof(r->buffer));
 
 			if (got <= 0)
 				return n > 0;
@@ -76,7 +75,7 @@ static bool coverage_read(size_t *resident, size_t *huge)
 {
 	static const char *const huge_fields[] = {
 	    "AnonHugePages:", "FilePmdMapped:", "ShmemPmdMapped:", "Private_Hugetlb:"};
-	struct reader r = {.fd = open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
+	struct reader r = {.fd = sys_open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
 	unsigned long start, end;
 	bool inside = false;
 	char line[256];
@@ -97,7 +96,7 @@ static bool coverage_read(size_t *resident, size_t *huge)
 			if (!strncmp(line, huge_fields[i], strlen(huge_fields[i])))
 				*huge += kilobytes(line);
 	}
-	close(r.fd);
+	sys_close(r.fd);
 	return true;
 }
 
@@ -129,11 +128,11 @@ void stats_report(void)
 	struct rusage usage;
 	struct large_totals large;
 	char name[64] = "?";
-	int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
+	int fd = sys_open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : sys_read(fd, name, sizeof(name) - 1);
 
 	if (fd >= 0)
-		close(fd);
+		sys_close(fd);
 	if (report_fd_is_ours())
 		message_to(report_fd);
 	if (n > 1)

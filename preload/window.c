@@ -351,6 +351,30 @@ bool window_init(size_t wanted)
 	return false;
 }
 
+static void unmap_between(void *from, void *to)
+{
+	char *first = (char *)(((uintptr_t)from + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1));
+	char *last = (char *)((uintptr_t)to & ~(PAGE_BYTES - 1));
+
+	if (first < last)
+		munmap(first, (size_t)(last - first));
+}
+
+/* What described the pages from @keep on, of which no arena owns one. */
+static void trim_metadata(uint32_t keep, uint32_t pages)
+{
+	uint32_t max;
+
+	unmap_between(&map[keep], &map[pages]);
+	pthread_mutex_lock(&free_lock);
+	max = atomic_load(&spans_used) + 1 + keep / SPAN_PAGES_PER_DESCRIPTOR;
+	if (max < spans_max) {
+		unmap_between(&spans[max], &spans[spans_max]);
+		spans_max = max;
+	}
+	pthread_mutex_unlock(&free_lock);
+}
+
 /*
  * The program has limited its addresses after start, and ours stand in the way
  * of all mmaps, jemalloc's too: give up what was never used.
@@ -374,6 +398,7 @@ void window_trim(void)
 		(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
 
 		munmap(page_address(keep), old - ((size_t)keep << PAGE_SHIFT));
+		trim_metadata(keep, (uint32_t)(old >> PAGE_SHIFT));
 		if (keep > last->first) {
 			last->pages = keep - last->first;
 			insert_reserved(last);

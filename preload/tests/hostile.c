@@ -8,6 +8,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -238,6 +239,36 @@ static void thread_ends(void)
 	say(destructors_good && works());
 }
 
+static bool not_cancelled;
+
+/* Its cancellation waits for the first call that is a cancellation point. */
+static void *with_cancellation(void *unused)
+{
+	(void)unused;
+	pthread_cancel(pthread_self());
+	for (size_t n = 1; n <= 300; n *= 2) {
+		char *p = calloc(n, MIB);
+
+		p = realloc(p, 2 * n * MIB);
+		free(p);
+	}
+	malloc_trim(0);
+	not_cancelled = true;
+	pthread_testcancel();
+	return NULL;
+}
+
+static void cancelled(void)
+{
+	void *result = NULL;
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, with_cancellation, NULL))
+		exit(3);
+	pthread_join(t, &result);
+	say(not_cancelled && result == PTHREAD_CANCELED && works());
+}
+
 static char *kept;
 
 static void at_exit(void)
@@ -322,6 +353,7 @@ static const struct {
     {"plain", plain},         {"chroot", in_chroot},    {"closed", closed},  {"no-open", no_open},
     {"no-advice", no_advice}, {"steady", steady},       {"vfork", by_vfork}, {"spawn", by_spawn},
     {"clone", by_clone},      {"threads", thread_ends}, {"exit", ends},      {"signals", signals},
+    {"cancel", cancelled},
 #ifndef STATIC
     {"deepbind", deepbind},
 #endif

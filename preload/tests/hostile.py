@@ -43,7 +43,7 @@ def surroundings():
             ("no-advice", 1, "seccomp forbids madvise, mremap and threads too"), ("vfork", 2, "vfork"),
             ("spawn", 2, "posix_spawn"), ("clone", 2, "clone without exec"),
             ("threads", 1, "destructors of threads"), ("exit", 2, "atexit and destructors after ours"),
-            ("signals", 1, "signals all the time")):
+            ("cancel", 1, "a thread that is to be cancelled"), ("signals", 1, "signals all the time")):
         for decay in ("10000", "1"):
             r = run([HOSTILE, name], DPHUGE_DECAY_MS=decay)
             ok(right(r, lines), f"{what}, DPHUGE_DECAY_MS={decay} ({r.returncode}, {r.stdout!r}, {r.stderr!r})")
