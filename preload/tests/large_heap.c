@@ -14,8 +14,10 @@
 #include "../internal.h"
 #include "tap.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define WINDOW (8 * GIB)
 #define SLOTS 160
@@ -75,10 +77,31 @@ void stats_sample(void)
 {
 }
 
-bool backend_driver_usable(void)
+/*
+ * The driver's backend itself, over files in memory in the place of the device: these
+ * too give each mapping a file of its own, with whose offsets memory moves.
+ */
+#define DPHUGE_SYS_H
+static int sys_open(const char *path, int flags)
 {
-	return true;
+	int fd = memfd_create(path, MFD_CLOEXEC);
+
+	(void)flags;
+	if (fd >= 0 && ftruncate(fd, (off_t)(4 * WINDOW))) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
+
+static int sys_close(int fd)
+{
+	return close(fd);
+}
+
+#define backend_driver real
+#include "../backend_driver.c"
+#undef backend_driver
 
 static bool map_anything(char *p, size_t len)
 {
@@ -95,7 +118,7 @@ static bool fake_map(char *p, size_t len)
 		return false;
 	}
 	atomic_fetch_add(&maps, 1);
-	return map_anything(p, len);
+	return real.map(p, len);
 }
 
 static bool fake_purge(char *p, size_t len)
@@ -103,7 +126,7 @@ static bool fake_purge(char *p, size_t len)
 	if (fails())
 		return false;
 	atomic_fetch_add(&purges, 1);
-	return !madvise(p, len, MADV_DONTNEED);
+	return real.purge(p, len);
 }
 
 static enum outcome fake_extend(char *p, size_t old_len, size_t new_len)
@@ -114,7 +137,7 @@ static enum outcome fake_extend(char *p, size_t old_len, size_t new_len)
 		return map_anything(p + old_len, new_len - old_len) ? LOST : FAILED;
 	}
 	atomic_fetch_add(&extends, 1);
-	return map_anything(p + old_len, new_len - old_len) ? DONE : FAILED;
+	return real.extend(p, old_len, new_len);
 }
 
 static bool fake_move(char *p, size_t old_len, char *to, size_t new_len)
@@ -125,7 +148,7 @@ static bool fake_move(char *p, size_t old_len, char *to, size_t new_len)
 		return false;
 	}
 	atomic_fetch_add(&moves, 1);
-	return backend_move(p, old_len, to, new_len);
+	return real.move(p, old_len, to, new_len);
 }
 
 static enum outcome fake_replace(char *p, size_t len, char *to)
@@ -135,7 +158,7 @@ static enum outcome fake_replace(char *p, size_t len, char *to)
 			munmap(to, len);
 		return FAILED;
 	}
-	if (mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) != to)
+	if (real.replace(p, len, to) != DONE)
 		return FAILED;
 	atomic_fetch_add(&replaces, 1);
 	/* As if memory for the old place couldn't be mapped: a hole, or somebody else's. */
@@ -207,12 +230,22 @@ static bool is_zero(const char *p, size_t size)
 	return !w[words_of(size) - 1];
 }
 
+/* Few blocks, that grow: out of the shared mappings, over what others leave, away. */
+static bool few_that_grow;
+
+static struct slot *any_of(struct slot *of)
+{
+	return &of[next_random() % (few_that_grow ? SLOTS / 16 : SLOTS)];
+}
+
 /* Whole words; mostly blocks' tails, sometimes what gets a mapping of its own. */
 static size_t random_size(void)
 {
 	uint64_t r = next_random();
 	size_t size;
 
+	if (few_that_grow)
+		return (4 * MIB + r % (12 * MIB)) & ~(size_t)7;
 	switch (r % 8) {
 	case 0: size = 2 * MIB - 8192 + (r >> 8) % 16384; break;
 	case 1: size = (r >> 8) % 8 ? 4 * MIB : 64 * MIB + (r >> 12) % (16 * MIB); break;
@@ -257,8 +290,13 @@ static void put(struct slot *s)
 
 static void resize(struct slot *s)
 {
-	size_t old = s->size, size = next_random() % 3 ? random_size() : old + (old >> 2 & ~(size_t)7) + 4096;
+	size_t old = s->size, size = old + (old >> 2 & ~(size_t)7) + 4096;
 	char *p;
+
+	if (few_that_grow && old > 24 * MIB)
+		size = old / 4 & ~(size_t)7;
+	else if (!few_that_grow && next_random() % 3)
+		size = random_size();
 
 	check(s, old, true);
 	p = large_realloc(s->p, size);
@@ -275,7 +313,7 @@ static void pass_on(struct slot *s)
 	struct slot *other, mine = *s;
 
 	pthread_mutex_lock(&exchange);
-	other = &slots[THREADS][next_random() % SLOTS];
+	other = any_of(slots[THREADS]);
 	*s = *other;
 	*other = mine;
 	pthread_mutex_unlock(&exchange);
@@ -283,7 +321,7 @@ static void pass_on(struct slot *s)
 
 static void step(struct slot *mine)
 {
-	struct slot *s = &mine[next_random() % SLOTS];
+	struct slot *s = any_of(mine);
 	unsigned int what = next_random() % 32;
 
 	if (what == 0)
@@ -296,7 +334,7 @@ static void step(struct slot *mine)
 		pass_on(s);
 	else if (!s->p)
 		get(s);
-	else if (what < 14)
+	else if (what < (few_that_grow ? 24 : 14))
 		resize(s);
 	else
 		put(s);
@@ -416,6 +454,7 @@ static bool start(void)
 	fixed->backend = &backend_driver;
 	fixed->choice = BACKEND_DRIVER;
 	fixed->config.decay_ms = -1; /* the test purges by itself */
+	fixed->config.promote = -1;
 	fixed->arenas = 3;
 	fixed->memory_bytes = SIZE_MAX;
 	return window_init(WINDOW) && caches_init();
@@ -455,6 +494,13 @@ int main(int argc, char **argv)
 	phase("one call in 5 fails", 5);
 	seed++;
 	phase("one call in 2 fails", 2);
+	free_all();
+	few_that_grow = true;
+	seed++;
+	phase("few blocks that grow", 0);
+	seed++;
+	phase("few blocks that grow, one call in 5 fails", 5);
+	few_that_grow = false;
 	fixed->backend = &backend_hugetlb;
 	fixed->choice = BACKEND_HUGETLB;
 	seed++;
