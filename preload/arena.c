@@ -495,8 +495,10 @@ static bool trim_to_blocks(struct arena *a, struct span *s,
 		};
 		s->pages -= front->pages;
 		s->first = from;
-		link(a, front, SPAN_DIRTY);
 	}
+	span_map(s); /* the ends look at their neighbours */
+	if (front)
+		link(a, front, SPAN_DIRTY);
 	if (back)
 		link(a, back, SPAN_DIRTY);
 	return true;
@@ -504,7 +506,7 @@ static bool trim_to_blocks(struct arena *a, struct span *s,
 
 static void release_end(struct arena *a, struct span *s, enum span_state how)
 {
-	release(a, s, how);
+	(void)release(a, s, how);
 }
 
 /*

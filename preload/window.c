@@ -115,10 +115,14 @@ void span_map(struct span *span)
 	map[span->first + span->pages - 1] = span_id(span);
 }
 
-/* And for free(), where the block begins on a later page. */
+/* And for free(), where the block begins on a later page. Nobody else looks there;
+ * at the first page others may, with the arena's lock held. */
 void span_map_block(struct span *span)
 {
-	map[page_of(span_block(span))] = span_id(span);
+	uint32_t page = page_of(span_block(span));
+
+	if (page != span->first)
+		map[page] = span_id(span);
 }
 
 unsigned int owner_of(uint32_t page)

@@ -19,7 +19,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WINDOW (8 * GIB)
+#define WINDOW (64 * GIB) /* addresses that a failing backend loses are lost */
 #define SLOTS 160
 #define THREADS 4
 
