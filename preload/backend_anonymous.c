@@ -61,6 +61,7 @@ const struct backend backend_thp = {
     .extend = thp_extend,
     .move = backend_move,
     .replace = replace,
+    .coverage = smaps_coverage,
 };
 
 static bool base_map(char *p, size_t len)
@@ -80,4 +81,5 @@ const struct backend backend_base = {
     .extend = base_extend,
     .move = backend_move,
     .replace = replace,
+    .coverage = smaps_coverage,
 };

@@ -85,6 +85,7 @@ const struct backend backend_driver = {
     .extend = driver_extend,
     .move = driver_move,
     .replace = driver_replace,
+    .coverage = smaps_coverage,
 };
 
 bool backend_driver_usable(void)

@@ -128,6 +128,7 @@ const struct backend backend_hugetlb = {
     .extend = hugetlb_extend,
     .move = hugetlb_move,
     .replace = hugetlb_replace,
+    .coverage = smaps_coverage,
 };
 
 /* --- fork: the locks of all arenas are held ------------------------------------- */

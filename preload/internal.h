@@ -68,6 +68,8 @@ struct backend {
 	/* Put the pages at @p in place of those at @to, which this backend has mapped
 	 * too; fresh memory is at @p then. LOST: they have moved, but there isn't. */
 	enum outcome (*replace)(char *p, size_t len, char *to);
+	/* Bytes of the large heap that are resident, and those in 2 MiB pages. */
+	bool (*coverage)(size_t *resident, size_t *huge);
 };
 
 extern const struct backend backend_driver, backend_thp, backend_hugetlb, backend_base;
@@ -78,6 +80,10 @@ void backend_hugetlb_child(void);
 const struct backend *backend_by(enum backend_choice choice);
 bool backend_map(char *p, size_t len, enum backend_choice *got);
 bool backend_move(char *p, size_t old_len, char *to, size_t new_len);
+
+/* --- smaps.c */
+
+bool smaps_coverage(size_t *resident, size_t *huge);
 
 /* --- config.c: the environment, and nobody else reads it ---------------- */
 

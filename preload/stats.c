@@ -35,77 +35,12 @@ static bool report_fd_is_ours(void)
 	       now.st_ino == report_file.st_ino;
 }
 
-struct reader {
-	int fd;
-	size_t len, at;
-	char buffer[4096];
-};
-
-static bool next_line(struct reader *r, char *line, size_t size)
-{
-	size_t n = 0;
-
-	for (;;) {
-		if (r->at == r->len) {
-			ssize_t got = sys_read(r->fd, r->buffer, sizeof(r->buffer));
-
-			if (got <= 0)
-				return n > 0;
-			r->len = (size_t)got;
-			r->at = 0;
-		}
-		if (r->buffer[r->at] == '\n') {
-			r->at++;
-			line[n] = 0;
-			return true;
-		}
-		if (n < size - 1)
-			line[n++] = r->buffer[r->at];
-		r->at++;
-	}
-}
-
-static size_t kilobytes(const char *line)
-{
-	return strtoul(strchr(line, ':') + 1, NULL, 10) * KIB;
-}
-
-/* From /proc/self/smaps, summed over the window. */
-static bool coverage_read(size_t *resident, size_t *huge)
-{
-	static const char *const huge_fields[] = {
-	    "AnonHugePages:", "FilePmdMapped:", "ShmemPmdMapped:", "Private_Hugetlb:"};
-	struct reader r = {.fd = sys_open("/proc/self/smaps", O_RDONLY | O_CLOEXEC)};
-	unsigned long start, end;
-	bool inside = false;
-	char line[256];
-
-	*resident = *huge = 0;
-	if (r.fd < 0)
-		return false;
-	while (next_line(&r, line, sizeof(line))) {
-		if (sscanf(line, "%lx-%lx ", &start, &end) == 2) {
-			inside = start - fixed->window < atomic_load(&fixed->window_bytes);
-			continue;
-		}
-		if (!inside)
-			continue;
-		if (!strncmp(line, "Rss:", 4) || !strncmp(line, "Private_Hugetlb:", 16))
-			*resident += kilobytes(line);
-		for (unsigned int i = 0; i < 4; i++)
-			if (!strncmp(line, huge_fields[i], strlen(huge_fields[i])))
-				*huge += kilobytes(line);
-	}
-	sys_close(r.fd);
-	return true;
-}
-
 /* Before memory goes back: remember the fullest picture. */
 void stats_sample(void)
 {
 	size_t resident, huge;
 
-	if (!fixed->config.stats || !coverage_read(&resident, &huge))
+	if (!fixed->config.stats || !fixed->backend || !fixed->backend->coverage(&resident, &huge))
 		return;
 	pthread_mutex_lock(&best_lock);
 	if (resident > best_resident) {
