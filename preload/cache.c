@@ -20,15 +20,12 @@
 #define CLASSES 41     /* up to SHARED_PAGES_MAX */
 #define SLOTS 8        /* of a class: one cache line */
 #define CACHE_BYTES_MAX (128 * MIB)
-#define COLOURS 63 /* multiples of LINE within a page, but 0 */
-#define LINE 64
 
 struct cache {
 	_Atomic uint64_t slots[CLASSES][SLOTS]; /* pages << 32 | number; [0] is the newest */
 	_Atomic size_t bytes;
 	_Atomic uint64_t calls, served; /* written by its thread alone */
 	unsigned int arena;
-	uint32_t colour;
 	atomic_bool taken; /* by a thread that lives */
 	struct cache *next;
 } __attribute__((aligned(64)));
@@ -261,16 +258,6 @@ struct cache *cache_mine(void)
 unsigned int cache_arena(const struct cache *c)
 {
 	return c ? c->arena : 0;
-}
-
-/* Where in its first page the next block begins: blocks that all began at the
- * same would compete for the same lines of the processor's cache (Bonwick 1994). */
-uint32_t cache_colour(struct cache *c)
-{
-	if (!c)
-		return LINE;
-	c->colour = c->colour % COLOURS + 1;
-	return c->colour * LINE;
 }
 
 void cache_served(struct cache *c, size_t bytes)

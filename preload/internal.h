@@ -311,7 +311,6 @@ struct cache;
 bool caches_init(void);
 struct cache *cache_mine(void);
 unsigned int cache_arena(const struct cache *cache);
-uint32_t cache_colour(struct cache *cache);
 void cache_served(struct cache *cache, size_t bytes);
 struct span *cache_alloc(struct cache *cache, uint32_t pages);
 bool cache_free(struct cache *cache, struct span *span);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LINE_BYTES 64
+#define COLOURS 63                                          /* a page's lines, but the first */
 #define COPIED_PAGES_MAX ((uint32_t)(4 * MIB / PAGE_BYTES)) /* by realloc, if there is another way */
 
 static size_t room(const struct span *s)
@@ -15,7 +16,22 @@ static size_t room(const struct span *s)
 	return ((size_t)s->pages << PAGE_SHIFT) - s->offset;
 }
 
-/* A span of @pages, fresh or used: the thread's own, its arena's, or new. */
+/*
+ * Where in its first page a block begins: blocks that all began at the same would
+ * compete for the same lines of the processor's cache (Bonwick 1994). It depends on
+ * the address alone, so that memory which is used again has its lines still hot.
+ * Neighbours of equal sizes differ, too: the mixing is MurmurHash3's last step.
+ */
+static uint32_t colour(const struct span *s)
+{
+	uint32_t h = s->first;
+
+	h = (h ^ h >> 16) * 0x85ebca6bu;
+	h = (h ^ h >> 13) * 0xc2b2ae35u;
+	return (1 + (h >> 16) % COLOURS) * LINE_BYTES;
+}
+
+/* A span of @pages, used or fresh: the thread's own, its arena's, or new. */
 static struct span *get(struct cache *c, uint32_t pages, uint32_t align_pages, bool *zero)
 {
 	struct span *s = NULL;
@@ -42,7 +58,8 @@ static struct span *get(struct cache *c, uint32_t pages, uint32_t align_pages, b
  */
 void *large_alloc(size_t size, size_t align, bool zero)
 {
-	uint32_t pages, align_pages = 1, offset = 0;
+	bool coloured = align <= LINE_BYTES;
+	uint32_t pages, align_pages = 1;
 	struct cache *c;
 	struct span *s;
 	bool is_zero;
@@ -51,9 +68,7 @@ void *large_alloc(size_t size, size_t align, bool zero)
 	if (!fixed->backend || size > atomic_load(&fixed->window_bytes) || align > GIB)
 		return NULL;
 	c = cache_mine();
-	if (align <= LINE_BYTES)
-		offset = cache_colour(c);
-	pages = pages_for(size + offset);
+	pages = pages_for(size + (coloured ? COLOURS * LINE_BYTES : 0));
 	if (align > PAGE_BYTES)
 		align_pages = (uint32_t)(align >> PAGE_SHIFT);
 	if (pages > SHARED_PAGES_MAX) { /* whole blocks, so that it can grow by mremap */
@@ -63,7 +78,7 @@ void *large_alloc(size_t size, size_t align, bool zero)
 	s = get(c, pages, align_pages, &is_zero);
 	if (!s)
 		return NULL;
-	s->offset = offset;
+	s->offset = coloured ? colour(s) : 0;
 	s->spare = (uint32_t)(room(s) - size);
 	p = span_block(s);
 	if (zero && !is_zero)
