@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* Random calls from many threads, with content checks: stress [SECONDS].
- * Blocks wander between threads; now and then a fork looks at them all. */
+ * Blocks wander between threads, signals come in; now and then a fork looks at all. */
 #include "tap.h"
 
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -164,8 +166,18 @@ static int look_around(void)
 	return atomic_load(&wrong) != 0;
 }
 
+static atomic_ulong signals;
+
+static void on_signal(int sig)
+{
+	(void)sig;
+	atomic_fetch_add(&signals, 1);
+}
+
 int main(int argc, char **argv)
 {
+	const struct itimerval every = {{0, 10000}, {0, 10000}}; /* of processor time */
+	const struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 	long seconds = argc > 1 ? atol(argv[1]) : 30;
 	time_t end = time(NULL) + seconds;
 	unsigned long forks = 0;
@@ -175,6 +187,8 @@ int main(int argc, char **argv)
 		pthread_mutex_init(&slots[i].lock, NULL);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, worker, (void *)i);
+	sigaction(SIGPROF, &action, NULL);
+	setitimer(ITIMER_PROF, &every, NULL);
 	while (time(NULL) < end) {
 		int status;
 		pid_t pid;
@@ -196,7 +210,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < SLOTS; i++)
 		if (slots[i].p && !intact(&slots[i], slots[i].size))
 			atomic_fetch_add(&wrong, 1);
-	ok(!atomic_load(&wrong) && atomic_load(&calls), "%ld s, %d threads, %lu calls, %lu forks: %lu mismatches",
-	   seconds, THREADS, atomic_load(&calls), forks, atomic_load(&wrong));
+	ok(!atomic_load(&wrong) && atomic_load(&calls) && atomic_load(&signals),
+	   "%ld s, %d threads, %lu calls, %lu forks, %lu signals: %lu mismatches", seconds, THREADS, atomic_load(&calls),
+	   forks, atomic_load(&signals), atomic_load(&wrong));
 	return tap_done();
 }
