@@ -211,7 +211,7 @@ int main(int argc, char **argv)
 		if (slots[i].p && !intact(&slots[i], slots[i].size))
 			atomic_fetch_add(&wrong, 1);
 	ok(!atomic_load(&wrong) && atomic_load(&calls) && atomic_load(&signals),
-	   "%ld s, %d threads, %lu calls, %lu forks, %lu signals: %lu mismatches", seconds, THREADS, atomic_load(&calls),
-	   forks, atomic_load(&signals), atomic_load(&wrong));
+	   "%ld s, %d threads, %lu calls, %lu forks, %lu signals: %lu mismatches", seconds, THREADS,
+	   atomic_load(&calls), forks, atomic_load(&signals), atomic_load(&wrong));
 	return tap_done();
 }
