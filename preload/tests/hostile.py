@@ -177,7 +177,43 @@ def tools():
     ok(r.returncode == 0 and r.stdout == "right\n", f"valgrind ({r.returncode}, {r.stderr[:300]!r})")
 
 
+def memory_cgroup():
+    """A new group below the root of the memory controller, and its limit's file."""
+    for root, limit in ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max"):
+        group = Path(root, f"dphuge-hostile-{os.getpid()}")
+        try:
+            if limit == "memory.max":
+                Path(root, "cgroup.subtree_control").write_text("+memory", encoding="ascii")
+            group.mkdir()
+        except OSError:
+            continue
+        if (group / limit).exists():
+            return group, group / limit
+        group.rmdir()
+    return None, None
+
+
+def cgroups():
+    """A limit is the program's, as under any malloc: inside it works, beyond it the
+    OOM killer ends it, and nothing hangs."""
+    group, limit = memory_cgroup()
+    if not group:
+        ok(True, "limits of a memory cgroup # SKIP none can be made here")
+        return
+    command = ["sh", "-c", 'echo $$ > "$0/cgroup.procs" && exec env LD_PRELOAD="$1" "$2" plain', str(group), LIBRARY, HOSTILE]
+    try:
+        limit.write_text("500M", encoding="ascii")
+        r = wrapped(command)
+        ok(right(r), f"a cgroup of 500 MB has room ({r.returncode}, {r.stdout!r}, {r.stderr[:200]!r})")
+        limit.write_text("60M", encoding="ascii")
+        r = wrapped(command)
+        ok(r.returncode == -9 and not r.stdout, f"in one of 60 MB the program is killed ({r.returncode}, {r.stdout!r})")
+    finally:
+        group.rmdir()
+
+
 surroundings()
+cgroups()
 other_libraries()
 cxx()
 privileged()
