@@ -143,6 +143,7 @@ static void start(void)
 	if (fixed->backend && !window_init(window_size()))
 		fixed->backend = NULL;
 	(void)caches_init();
+	boot_free(boot_malloc(1)); /* jemalloc's handlers shall be registered before ours */
 	pthread_atfork(prefork, postfork_parent, postfork_child);
 	if (fixed->backend && fixed->config.small == SMALL_HUGE && !extents_install())
 		message("DPHUGE_SMALL=huge: jemalloc doesn't take memory from elsewhere; it goes on with its own");
