@@ -140,7 +140,7 @@ def run(command, work, preload):
     os.chmod(scratch, 0o777)  # some servers don't run as root
     env = {**BASE, "W": str(work), "T": str(scratch), "TOP": str(TOP), "HOME": str(scratch)}
     if preload:
-        env |= {"LD_PRELOAD": LIBRARY, "DPHUGE_STATS": "1"}
+        env |= {"LD_PRELOAD": f"{work}/libdphuge.so", "DPHUGE_STATS": "1"}
     with open(scratch / ".out", "wb") as out, open(scratch / ".err", "wb") as err:
         start = time.monotonic()
         child = subprocess.Popen(["timeout", "-k", "5", "120", "bash", "-c", command], env=env, stdout=out, stderr=err, cwd=scratch,
@@ -167,6 +167,7 @@ def main():
     failed, results = [], {}
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         os.chmod(folder, 0o755)
+        shutil.copy(LIBRARY, f"{folder}/libdphuge.so")  # where servers that aren't root see it
         # In a child: what we are resident with would count in every program's peak.
         child = os.fork()
         if not child:
