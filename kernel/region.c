@@ -551,13 +551,16 @@ int dph_region_discard(struct dph_family *family, pgoff_t first, pgoff_t end)
 int dph_region_room(void)
 {
 	struct dph_user *user = dph_user_current();
-	bool room = user && dph_memory_room(user, 1);
+	bool room;
 
-	if (user && !room)
-		dph_count(NULL, DPH_LIMIT_HITS, 1);
-	if (user)
-		dph_user_put(user);
-	return room ? 0 : -ENOMEM;
+	if (!user)
+		return -ENOMEM;
+	room = dph_memory_room(user, 1);
+	dph_user_put(user);
+	if (room)
+		return 0;
+	dph_count(NULL, DPH_LIMIT_HITS, 1);
+	return -ENOMEM;
 }
 
 int dph_region_mmap(struct vm_area_struct *vma, unsigned int percent,

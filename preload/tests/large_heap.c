@@ -414,6 +414,10 @@ static void growing(unsigned int one_in)
 
 	atomic_store(&fail_one_in, 0);
 	s.p = large_alloc(s.size, 1, false);
+	if (!s.p) {
+		ok(false, "no addresses are left for a block that is to grow");
+		return;
+	}
 	stamp(&s, 0);
 	atomic_store(&fail_one_in, one_in);
 	for (unsigned int i = 0; i < 60; i++) {
@@ -452,7 +456,8 @@ static void nothing_works(void)
 	atomic_store(&fail_one_in, 0);
 	p[0] = large_alloc(65 * MIB, 1, true);
 	ok(p[0] && is_zero(p[0], 65 * MIB), "and when it works again, it works");
-	large_free(p[0]);
+	if (p[0])
+		large_free(p[0]);
 }
 
 static bool start(void)

@@ -128,8 +128,8 @@ static void impossible(void)
 	ok(enomem(pvalloc(huge)), "pvalloc(SIZE_MAX) is ENOMEM");
 	ok(enomem(valloc(tera)), "valloc of more than the machine has is ENOMEM");
 	errno = EDOM;
-	ok(posix_memalign(&out, 64, huge) == ENOMEM && out == &out,
-	   "posix_memalign(SIZE_MAX) returns ENOMEM and leaves the pointer");
+	ok(posix_memalign(&out, 64, huge) == ENOMEM && out == &out && errno == ENOMEM,
+	   "posix_memalign(SIZE_MAX) returns ENOMEM, leaves the pointer, and errno is as glibc's");
 	free(small);
 	free(large);
 }
