@@ -165,6 +165,9 @@ def limited():
              "b = [bytes(1000) for n in range(100000)]; " + SLURP)
     r = run([PYTHON, "-c", later])
     ok(r.stdout == ANSWER, "addresses limited after start: works")
+    r = run([PYTHON, "-c", "import resource; resource.setrlimit(resource.RLIMIT_AS, (300 << 20, 300 << 20)); "
+             "b = [bytes(1000) for n in range(100000)]; print(len(b))"])
+    ok(r.stdout == "100000\n", "limited to 300 MiB: neither our addresses nor what describes them is in the way")
     r = run([PYTHON, "-c", SLURP], shell='exec "$@" 2>&-', DPHUGE_STATS="1", DPHUGE_THRESHOLD="nonsense")
     ok(r.stdout == ANSWER, "stderr closed: works")
     r = run([PYTHON, "-c", "import os; os.closerange(3, 65536); " + SLURP])
