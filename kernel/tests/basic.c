@@ -118,7 +118,7 @@ static void thp_disabled(void)
 	char *p = map(2 * BLOCK, 50);
 
 	must(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
-	alarm(60);
+	alarm(PATIENCE_MS / 1000);
 	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
 		*(volatile uint64_t *)(p + (i + 1) * PAGE - 4) = i * 0x100000001ull;
 	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
@@ -130,7 +130,7 @@ static void thp_disabled(void)
 	p = map(2 * BLOCK, 50);
 	memset(p, 1, BLOCK);
 	must(!madvise(p, 2 * BLOCK, MADV_NOHUGEPAGE));
-	alarm(60);
+	alarm(PATIENCE_MS / 1000);
 	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
 		*(volatile uint64_t *)(p + (i + 1) * PAGE - 4) = i;
 	alarm(0);

@@ -301,8 +301,7 @@ static void threads_write_on(void)
 		must(!pthread_create(&t[i], NULL, writer, p + i * sizeof(long)));
 	for (unsigned int n = 0; n < 60; n++) {
 		/* The worker makes the promoted one a 2 MiB page again. */
-		for (unsigned int i = 0; i < 1000 && !smaps_kb(p, KINDS * BLOCK, "FilePmdMapped"); i++)
-			usleep(10000);
+		must(becomes(smaps_kb(p, KINDS * BLOCK, "FilePmdMapped")));
 		good += in_child(unchanged, p + n % 2 * sizeof(long));
 	}
 	atomic_store(&writers_stop, true);

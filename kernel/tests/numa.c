@@ -97,10 +97,7 @@ static void pool(void)
 
 		run_on(node);
 		/* The first ones ask; how fast the thread is depends on the machine. */
-		for (int i = 0; i < 100 && there && hits < 3; i++) {
-			there = three_from_pool(node, &hits);
-			usleep(100000);
-		}
+		becomes(!(there = three_from_pool(node, &hits)) || hits == 3);
 		ok(there && hits == 3, "node %d has a pool of its own: %lu hits of 3", node, hits);
 	}
 	must(!write_to(PARAMS "pool_mib", "0"));
@@ -137,11 +134,7 @@ static void repair(void)
 		run_on(!node);
 		must(in_child(nop, NULL)); /* its end tells the worker to look */
 		must(!write_to(PARAMS "worker_percent", "100"));
-		for (int i = 0; i < 200 && !(block.state & DPHUGE_BLOCK_HUGE); i++) {
-			usleep(50000);
-			must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg));
-		}
-		ok((block.state & DPHUGE_BLOCK_HUGE) && node_of(p) == node, "a repaired block stays on node %d", node);
+		ok(becomes(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg) && block.state & DPHUGE_BLOCK_HUGE) && node_of(p) == node, "a repaired block stays on node %d", node);
 		close(fd);
 		munmap(p, BLOCK);
 	}

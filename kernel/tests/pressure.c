@@ -152,9 +152,7 @@ static void recovers(void)
 	for (size_t b = 0; b < blocks; b++)
 		for (size_t i = 100; i < 400; i++)
 			p[b * BLOCK + i * PAGE] = 2;
-	for (int i = 0; i < 600 && smaps_kb(p, blocks * BLOCK, "FilePmdMapped") < KB(blocks * BLOCK); i++)
-		usleep(100000);
-	ok(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK),
+	ok(becomes(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK)),
 	   "memory is back, and they are touched to the threshold: %lu of %lu MiB in 2 MiB pages",
 	   smaps_kb(p, blocks * BLOCK, "FilePmdMapped") / 1024, blocks * BLOCK >> 20);
 	for (size_t b = 0; b < blocks; b++)
@@ -183,9 +181,7 @@ static void fragmented(void)
 	   "fragmented memory: %lu of %lu MiB on single pages, all bytes there", small / 1024, blocks * BLOCK >> 20);
 	stop_eater(&e);
 	must(!write_to(PARAMS "worker_percent", "50"));
-	for (int i = 0; i < 600 && smaps_kb(p, blocks * BLOCK, "FilePmdMapped") < KB(blocks * BLOCK); i++)
-		usleep(100000);
-	ok(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK) && all_bytes(p, blocks * BLOCK, 7) &&
+	ok(becomes(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK)) && all_bytes(p, blocks * BLOCK, 7) &&
 		   stat_of("repairs") > repairs,
 	   "memory is back: all in 2 MiB pages, untouched since, by %lu repairs", stat_of("repairs") - repairs);
 	munmap(p, blocks * BLOCK);

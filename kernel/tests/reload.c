@@ -75,7 +75,6 @@ static void ended_under_worker(int module)
 {
 	unsigned long folds = stat_of("folds");
 	pid_t pid;
-	int err;
 
 	must(!write_to(PARAMS "worker_percent", "1")); /* it rests long after each block */
 	fflush(stdout);
@@ -83,15 +82,11 @@ static void ended_under_worker(int module)
 	must(pid >= 0);
 	if (!pid)
 		hold_up_worker();
-	for (unsigned int i = 0; i < 20000 && stat_of("folds") == folds; i++)
-		usleep(1000);
-	ok(stat_of("folds") > folds, "a process's memory is put in order");
+	ok(becomes(stat_of("folds") > folds), "a process's memory is put in order");
 	kill(pid, SIGKILL);
 	must(waitpid(pid, NULL, 0) == pid);
 	/* The end of its file is put off for a moment. */
-	for (unsigned int i = 0; (err = syscall(SYS_delete_module, "dphuge", O_NONBLOCK)) && i < 100; i++)
-		usleep(1000);
-	ok(!err, "when it ends meanwhile, the module can be unloaded at once");
+	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)), "when it ends meanwhile, the module can be unloaded at once");
 	must(!syscall(SYS_finit_module, module, "", 0));
 }
 

@@ -55,6 +55,18 @@ static int t_done(void)
 		   printf(" (%s)\n", strerror(errno)), fflush(stdout), _exit(1))
 #define must(cond) ((cond) ? (void)0 : bail("%s", #cond))
 
+/*
+ * Whether @cond comes true. How soon is the machine's business, and a busy one
+ * takes its time: only what doesn't happen within two minutes fails.
+ */
+#define PATIENCE_MS 120000
+#define becomes(cond) ({ \
+	bool yes_; \
+	for (unsigned int ms_ = 0; !(yes_ = (cond)) && ms_ < PATIENCE_MS; ms_ += 10) \
+		usleep(10000); \
+	yes_; \
+})
+
 /* A file that holds one number. */
 static inline unsigned long number_in(const char *dir, const char *name)
 {
@@ -186,9 +198,7 @@ static inline bool in_child(int (*fn)(void *), void *arg)
 /* The device holds nothing once all mappings are gone (exits take a moment). */
 static inline bool device_empty(void)
 {
-	for (int i = 0; i < 100 && stat_of("bytes"); i++)
-		usleep(50000);
-	return stat_of("bytes") == 0;
+	return becomes(stat_of("bytes") == 0);
 }
 
 #endif /* DPH_TEST_H */

@@ -12,7 +12,7 @@ sys.path.insert(0, str(TOP / "scripts"))
 import guest_kernel  # noqa: E402
 from tap import done, ok  # noqa: E402
 
-def vm(*args, timeout=300):
+def vm(*args, timeout=1800):
     return subprocess.run([TOP / "scripts/vm", *map(str, args)], capture_output=True, text=True, timeout=timeout)
 
 

@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 	device_full = device_bytes();
 	for (int i = 0; i < N; i++)
 		free(p[i]);
-	for (int i = 0; i < 100; i++) {
+	for (int i = 0; i < 1200; i++) {
 		usleep(100000);
 		after = resident();
 		if (after < before + (8 << 20))

@@ -65,7 +65,7 @@ int main(void)
 		pid_t pid = fork();
 
 		if (!pid) {
-			alarm(60); /* a deadlock must not hang the test */
+			alarm(300); /* a deadlock must not hang the test */
 			_exit(child(shared, n));
 		}
 		waitpid(pid, &status, 0);

@@ -21,7 +21,7 @@ LIBRARY = os.environ["LIBDPHUGE"]
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
 
-def run(command, timeout=120, preload=LIBRARY, **env):
+def run(command, timeout=600, preload=LIBRARY, **env):
     return subprocess.run(command, env={"PATH": PATH, "HOME": "/tmp", "LD_PRELOAD": preload, **env},
                           capture_output=True, text=True, timeout=timeout, check=False)
 
@@ -33,7 +33,7 @@ def right(result, lines=1):
 def wrapped(words, **env):
     """Under a tool that is not to be preloaded itself."""
     return subprocess.run(words, env={"PATH": PATH, "HOME": "/tmp", **env}, capture_output=True, text=True,
-                          timeout=300, check=False)
+                          timeout=600, check=False)
 
 
 def surroundings():

@@ -101,7 +101,7 @@ static void forked(const char *what)
 	if (!pid) {
 		bool good;
 
-		alarm(60);
+		alarm(300);
 		if (read(go[0], &byte, 1) != 1) /* the parent has written */
 			_exit(2);
 		good = right(10);

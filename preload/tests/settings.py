@@ -17,7 +17,7 @@ def run(command, shell=None, **settings):
     env = {"PATH": "/usr/bin:/bin", "LD_PRELOAD": LIBRARY, **settings}
     if shell:
         command = ["/bin/bash", "-c", shell, "bash", *command]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
 
 
 def large_calls(result):

@@ -196,7 +196,7 @@ int main(int argc, char **argv)
 		usleep(300000);
 		pid = fork();
 		if (!pid) {
-			alarm(120);
+			alarm(300);
 			_exit(look_around());
 		}
 		waitpid(pid, &status, 0);
