@@ -86,7 +86,7 @@ static void ended_under_worker(int module)
 	kill(pid, SIGKILL);
 	must(waitpid(pid, NULL, 0) == pid);
 	/* The end of its file is put off for a moment. */
-	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)), "when it ends meanwhile, the module can be unloaded at once");
+	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)), "when it ends meanwhile, the module can be unloaded");
 	must(!syscall(SYS_finit_module, module, "", 0));
 }
 
