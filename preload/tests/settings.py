@@ -149,6 +149,12 @@ def effects():
     mib = {small: int(run([PYTHON, "-c", objects], PYTHONMALLOC="malloc", DPHUGE_SMALL=small).stdout)
            for small in ("jemalloc", "huge")}
     ok(mib["huge"] > mib["jemalloc"] + 30, f"DPHUGE_SMALL=huge: small objects are in 2 MiB pages, {mib} MiB")
+    option = ("import ctypes; v = ctypes.c_size_t(); n = ctypes.c_size_t(8); ctypes.CDLL(None).mallctl("
+              "b'opt.tcache_gc_incr_bytes', ctypes.byref(v), ctypes.byref(n), None, ctypes.c_size_t(0)); print(v.value)")
+    r = run([PYTHON, "-c", option])
+    ok(r.stdout == "262144\n" and not r.stderr, f"jemalloc runs with our option ({r.stdout!r}, {r.stderr!r})")
+    r = run([PYTHON, "-c", option], MALLOC_CONF="tcache_gc_incr_bytes:65536")
+    ok(r.stdout == "65536\n", f"and MALLOC_CONF comes before it ({r.stdout!r})")
     r = run(["/bin/true"], DPHUGE_STATS="1")
     ok(re.fullmatch(r"dphuge: pid \d+ \(true\): no large request; backend \w+\n", r.stderr), "or that there was nothing")
 
