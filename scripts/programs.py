@@ -108,7 +108,7 @@ print('digraph g {'); [print(f'a{n} -> a{n * 7 % 211}') for n in range(400)]; pr
 print('@SQ\\tSN:c\\tLN:1000000')
 for n in range(200000): print('r%d\\t0\\tc\\t%d\\t60\\t50M\\t*\\t0\\t0\\t%s\\t%s' % (n, n * 7919 % 900000 + 1, 'ACGTA' * 10, 'I' * 50))" > a.sam
         samtools sort -@ 2 -m 20M --no-PG a.sam -o b.bam; samtools index b.bam; samtools view b.bam | sha256sum; samtools depth b.bam | sha256sum""",
-    "gdb": """cd $T; gdb -q -batch -nx -ex 'info functions malloc' $TOP/build/bench/malloc_bench | grep -c malloc""",
+    "gdb": """cd $T; gdb -q -batch -nx -ex 'info functions malloc' $TOP/build/bench/gups | grep -c malloc""",
     "chromium": """cd $T; echo '<html><body><script>let s = 0; const a = []; for (let n = 0; n < 300000; n++) a.push("x" + n); document.write(a.join("").length)</script></body></html>' > a.html
         chromium --headless --no-sandbox --disable-gpu --user-data-dir=$T/c --dump-dom file://$T/a.html 2> /dev/null | grep -o '<body>.*' | sha256sum""",
 }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+/* One thread allocates and another frees; a ring of 64 blocks is between them. */
+#include "micro.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define RING 64
+
+static struct micro_arg args[] = {{"least", 128 * KIB, 1, GIB, "bytes of the smallest block"},
+				  {"most", 4 * MIB, 1, GIB, "bytes of the largest"},
+				  {"steps", 1000, 1, 1ul << 40, "blocks a round"},
+				  {"stride", PAGE + 64, 1, 1ul << 40, "a line is touched each so many bytes"},
+				  {NULL, 0, 0, 0, NULL}};
+static char *_Atomic ring[RING];
+
+/* The other has a processor of its own; or, where it turns out to take long, it hasn't. */
+static void wait_a_bit(unsigned int spins)
+{
+	if (spins < 10000)
+		__builtin_ia32_pause();
+	else
+		sched_yield();
+}
+
+static void *consumer(void *unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < args[2].value; i++) {
+		char *p;
+
+		for (unsigned int spins = 0; !(p = atomic_exchange(&ring[i % RING], NULL)); spins++)
+			wait_a_bit(spins);
+		free(p);
+	}
+	return NULL;
+}
+
+static size_t run(void)
+{
+	size_t spread = args[1].value > args[0].value ? args[1].value - args[0].value : 0;
+	uint64_t x = MICRO_SEED;
+	pthread_t t;
+
+	if (pthread_create(&t, NULL, consumer, NULL))
+		micro_die("pthread_create");
+	for (size_t i = 0; i < args[2].value; i++) {
+		size_t n = args[0].value + micro_random(&x) % (spread + 1);
+		char *p = micro_got(malloc(n));
+
+		micro_touch(p, n, args[3].value);
+		for (unsigned int spins = 0; atomic_load(&ring[i % RING]); spins++)
+			wait_a_bit(spins);
+		atomic_store(&ring[i % RING], p);
+	}
+	pthread_join(t, NULL);
+	return args[2].value;
+}
+
+int main(int argc, char **argv)
+{
+	return micro_main(
+	    argc, argv,
+	    &(struct micro){"A thread allocates and another frees; an operation is a block.", args, NULL, run, 2, 3});
+}
