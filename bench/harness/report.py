@@ -177,7 +177,7 @@ def main():
         "memory": memory_table(results, programs), "in_use": in_use(results), "losses": losses(results, programs),
         "failures": results.failures(), "guest": guest and guest_table(guest), "guest_machine": guest and guest["machine"],
     }
-    env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=jinja2.select_autoescape(["html"]), trim_blocks=True,
+    env = jinja2.Environment(loader=jinja2.FileSystemLoader(HERE), autoescape=lambda name: name.startswith("report.html"), trim_blocks=True,
                              lstrip_blocks=True, undefined=jinja2.StrictUndefined)
     env.filters["markdown"] = markdown
     env.filters["embed"] = lambda name: base64.b64encode((args.out / name).read_bytes()).decode()

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: MIT
+"""bench/guest on a small heap: what the page sizes of the driver are to look like beside
+the others'."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+from tap import done, ok  # noqa: E402
+
+with tempfile.NamedTemporaryFile(prefix="dphuge-guest-", suffix=".json") as out:
+    r = subprocess.run(["/usr/bin/python3", TOP / "bench/harness/guest.py", "--mib", "16", "--json", out.name], capture_output=True, text=True, check=False)
+    ok(r.returncode == 0, f"runs {r.stderr[-500:] if r.returncode else ''}")
+    data = json.loads(Path(out.name).read_text(encoding="utf-8") or '{"rows": [], "coverage": {}}')
+row = {(r["memory"], r["pattern"]): r for r in data["rows"]}
+if row:
+    of = lambda memory, pattern, key: row[memory, pattern][key]  # noqa: E731
+    ok(of("driver", "random", "huge_kb") >= 14 << 10 and of("4 KiB", "random", "huge_kb") == 0, "a full heap on the driver is in 2 MiB pages")
+    ok(of("driver", "random", "entries") * 100 < of("4 KiB", "random", "entries"), "and takes a hundredth of the TLB entries")
+    ok(of("driver", "sparse", "rss_kb") < 512 and of("THP madvise", "sparse", "rss_kb") > 12 << 10,
+       "a sparse one holds what was touched, where THP holds all")
+    ok(of("driver", "sequential", "faults") * 5 < of("4 KiB", "sequential", "faults"), "in sequence there are a fifth of the faults")
+    curve = data["coverage"]["driver, exact 50"]
+    ok(curve[5]["huge"] < 0.05 < 0.95 < curve[-1]["huge"], "coverage comes with use")
+sys.exit(done())
