@@ -260,6 +260,19 @@ static struct span *map_new(struct arena *a, uint32_t pages, const struct span *
 	return s;
 }
 
+/* @pages, whole blocks, of used memory that has @like's backend; or NULL. With the
+ * lock held. */
+struct span *arena_reuse(struct arena *a, uint32_t pages, const struct span *like)
+{
+	struct span *s = fit_dirty(a, pages, BLOCK_PAGES);
+
+	if (!s || s->backend == like->backend)
+		return s;
+	a->live -= (size_t)s->pages << PAGE_SHIFT;
+	release(a, s, SPAN_DIRTY);
+	return NULL;
+}
+
 /* For what @like's holds: @pages, whole blocks, of the same backend. */
 struct span *arena_map(unsigned int number, uint32_t pages, const struct span *like)
 {
@@ -267,12 +280,7 @@ struct span *arena_map(unsigned int number, uint32_t pages, const struct span *l
 	struct span *s;
 
 	pthread_mutex_lock(&a->lock);
-	s = fit_dirty(a, pages, BLOCK_PAGES);
-	if (s && s->backend != like->backend) {
-		a->live -= (size_t)s->pages << PAGE_SHIFT;
-		release(a, s, SPAN_DIRTY);
-		s = NULL;
-	}
+	s = arena_reuse(a, pages, like);
 	if (!s) {
 		s = map_new(a, pages, like);
 		if (s)
@@ -283,16 +291,13 @@ struct span *arena_map(unsigned int number, uint32_t pages, const struct span *l
 	return s;
 }
 
-/* Whatever is mapped at a used span of whole blocks goes, and the span with it. */
-void arena_unmap(struct span *s)
+/* Whatever is mapped at a used span of whole blocks goes, and the span with it. With
+ * the lock held. */
+void arena_unmap(struct arena *a, struct span *s)
 {
-	struct arena *a = &arenas[s->arena];
-
-	pthread_mutex_lock(&a->lock);
 	a->live -= (size_t)s->pages << PAGE_SHIFT;
 	(void)unmap(a, s);
 	arena_check(a);
-	pthread_mutex_unlock(&a->lock);
 }
 
 static bool grow(struct arena *a, uint32_t pages, uint32_t align)

@@ -53,6 +53,40 @@ grown:
 }
 
 /*
+ * Onto used memory that is free and large enough: its pages behind the block's own are
+ * hot, and the program's already. Otherwise blocks that grow in turns would leave
+ * behind as much, each time, as the decay allows.
+ */
+static bool move_onto_used(struct span *s, uint32_t pages)
+{
+	struct arena *a = &arenas[ARENA_HUGE];
+	struct span *to = arena_reuse(a, pages, s), old;
+	size_t old_len = (size_t)s->pages << PAGE_SHIFT;
+	enum outcome done;
+
+	if (!to)
+		return false;
+	done = backend_of(s)->replace(page_address(s->first), old_len, page_address(to->first));
+	if (done == FAILED) {
+		arena_unmap(a, to);
+		return false;
+	}
+	/* The descriptors change places, as the block keeps its own. */
+	old = *s;
+	s->first = to->first;
+	s->pages = to->pages;
+	to->first = old.first;
+	to->pages = old.pages;
+	to->freed_ms = now_ms();
+	span_map(to);
+	span_map(s);
+	span_map_block(s);
+	a->bytes += ((size_t)pages << PAGE_SHIFT) - old_len;
+	arena_free_moved(a, to, done == LOST);
+	return true;
+}
+
+/*
  * A mapping of its own, with the lock of ARENA_HUGE held. False: it stays as it was.
  *
  * An eighth is mapped in advance, and lies behind as a clean span that the next
@@ -65,6 +99,8 @@ bool grow_mapping(struct span *s, uint32_t pages)
 	struct arena *a = &arenas[ARENA_HUGE];
 	uint32_t ahead = backend_of(s)->purge ? whole_blocks(pages / 8) : 0;
 
+	if (move_onto_used(s, pages))
+		return true;
 	if (!extend_or_move(s, pages + ahead))
 		return ahead && extend_or_move(s, pages);
 	if (ahead && arena_cut(a, s, pages, SPAN_CLEAN))
@@ -94,7 +130,9 @@ struct span *grow_away(struct span *s, size_t size)
 						     page_address(first + distance))
 			    : FAILED;
 	if (done == FAILED) {
-		arena_unmap(to);
+		pthread_mutex_lock(&arenas[ARENA_HUGE].lock);
+		arena_unmap(&arenas[ARENA_HUGE], to);
+		pthread_mutex_unlock(&arenas[ARENA_HUGE].lock);
 		return NULL;
 	}
 	copy_pages(s->first + distance, s->first, first - s->first);

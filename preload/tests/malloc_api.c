@@ -235,6 +235,30 @@ static void growth_after_a_move(void)
 	free(q);
 }
 
+/* Two vectors stand in each other's way, again and again. What they leave behind is
+ * used again, though the decay time is far away. */
+static void growth_in_turns(void)
+{
+	const size_t m = 1 << 20;
+	size_t kept;
+	char *p[2];
+
+	malloc_trim(0);
+	for (unsigned int round = 0; round < 6; round++) {
+		p[0] = p[1] = NULL;
+		for (size_t n = m; n < 80 * m; n += n / 5)
+			for (unsigned int i = 0; i < 2; i++) {
+				p[i] = realloc(p[i], n);
+				for (size_t at = n - n / 6; at < n; at += 4096)
+					p[i][at] = 1;
+			}
+		free(p[0]);
+		free(p[1]);
+	}
+	kept = mallinfo2().keepcost;
+	ok(kept < 320 * m, "two vectors of 80 MiB, six times: %zu MiB are kept", kept / m);
+}
+
 static void information(void)
 {
 	void *p = malloc(50 << 20);
@@ -313,6 +337,7 @@ int main(void)
 	alignments();
 	growth();
 	growth_after_a_move();
+	growth_in_turns();
 	information();
 	threads();
 	return tap_done();
