@@ -69,11 +69,7 @@ static bool driver_move(char *p, size_t old_len, char *to, size_t new_len)
 /* MREMAP_DONTUNMAP would leave a second mapping of the same pages. */
 static enum outcome driver_replace(char *p, size_t len, char *to)
 {
-	int saved = errno;
-	char *got = mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, to);
-
-	errno = saved;
-	if (got != to)
+	if (!backend_move(p, len, to, len))
 		return FAILED;
 	return map_with(p, len, MAP_FIXED_NOREPLACE) ? DONE : LOST;
 }

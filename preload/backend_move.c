@@ -17,7 +17,7 @@
  * mremap empties the target first, and another thread's mmap may settle there.
  * To grow in place over what lies behind fails in any case: EFAULT says why.
  */
-static bool single(char *p, size_t len)
+bool backend_single(char *p, size_t len)
 {
 	if (mremap(p, len, len + PAGE_BYTES, 0) == MAP_FAILED)
 		return errno != EFAULT;
@@ -29,7 +29,7 @@ static bool move(char *p, size_t old_len, char *to, size_t new_len)
 {
 	size_t front;
 
-	if (single(p, old_len) || old_len <= BLOCK_BYTES)
+	if (backend_single(p, old_len) || old_len <= BLOCK_BYTES)
 		return mremap(p, old_len, new_len, HOW, to) == to;
 	front = old_len / 2 & ~(BLOCK_BYTES - 1);
 	if (!move(p, front, to, front))

@@ -80,6 +80,7 @@ void backend_hugetlb_child(void);
 const struct backend *backend_by(enum backend_choice choice);
 bool backend_map(char *p, size_t len, enum backend_choice *got);
 bool backend_move(char *p, size_t old_len, char *to, size_t new_len);
+bool backend_single(char *p, size_t len);
 
 /* --- smaps.c */
 
