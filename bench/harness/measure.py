@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import opponents
@@ -55,6 +55,14 @@ def tree(pid):
         except OSError:
             pass
     return pids
+
+
+def kill(child):
+    """The process and what it has started, if it runs."""
+    if child and child.poll() is None:
+        for pid in reversed(tree(child.pid)):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 def pages(pid):
@@ -117,13 +125,15 @@ def run(workload, opponent, inputs, watch=False):
     env = {"SERVER_ENV": json.dumps(env)} if workload.server else env
     # Through a small program: what a child's parent was resident with counts in its peak.
     words = ["/usr/bin/time", "-q", "-o", usage_file, "-f", "%U %S %M %R", "env", *(f"{k}={v}" for k, v in env.items()), *words]
+    child = None
     try:
         with open(Path(inputs) / workload.stdin if workload.stdin else os.devnull, "rb") as stdin, \
              tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
             start = time.monotonic()
             child = subprocess.Popen(words, env=base, stdin=stdin, cwd=scratch, stderr=errors,
                                      stdout=out if workload.micro else subprocess.DEVNULL)
-            guard = threading.Timer(LIMIT, lambda: [os.kill(pid, signal.SIGKILL) for pid in reversed(tree(child.pid))])
+            guard = threading.Timer(LIMIT, kill, [child])
+            guard.daemon = True
             guard.start()
             watcher = Watch(child.pid, opponent.library()) if watch else None
             if watcher:
@@ -143,6 +153,7 @@ def run(workload, opponent, inputs, watch=False):
         user, system, rss, faults = Path(usage_file).read_text(encoding="ascii").split()
         result |= {"user": float(user), "sys": float(system), "rss_kb": int(rss), "faults": int(faults)}
     finally:
+        kill(child)
         shutil.rmtree(scratch, ignore_errors=True)
         Path(usage_file).unlink(missing_ok=True)
     if watcher:

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -127,6 +128,7 @@ def everything(args, results, rivals, work, folder):
 
 
 def main():
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # settings of the system are put back
     args = parse()
     rivals, missing = opponents.available(args.against)
     work = [w for w in workloads.all_of(args.quick) if not args.only or w.name in args.only]
