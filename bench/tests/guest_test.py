@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """bench/guest on a small heap: what the page sizes of the driver are to look like beside
-the others'."""
+the others'; and bench/policy-sweep on a few combinations."""
 
 import json
 import subprocess
@@ -26,4 +26,12 @@ if row:
     ok(of("driver", "sequential", "faults") * 5 < of("4 KiB", "sequential", "faults"), "in sequence there are a fifth of the faults")
     curve = data["coverage"]["driver, exact 50"]
     ok(curve[5]["huge"] < 0.05 < 0.95 < curve[-1]["huge"], "coverage comes with use")
+with tempfile.TemporaryDirectory(prefix="dphuge-sweep-") as name:
+    r = subprocess.run(["/usr/bin/python3", TOP / "bench/harness/policy_sweep.py", "--quick", name], capture_output=True, text=True, check=False)
+    made = {p.name for p in Path(name).iterdir()}
+    ok(r.returncode == 0 and made == {"policy-sweep.json", "policy-sweep.md", "policy-sweep.svg"}, f"the sweep of thresholds {r.stderr[-300:]}")
+    sweep = {(r["pattern"], r["threshold"]): r for r in json.loads((Path(name) / "policy-sweep.json").read_text(encoding="utf-8"))} if made else {}
+if sweep:
+    ok(sweep["random sparse", "0"]["held_kib"] > 4 * sweep["random sparse", "50"]["held_kib"], "a threshold of 0 holds what 50 doesn't")
+    ok(sweep["sequential", "0"]["faults"] * 10 < sweep["sequential", "50"]["faults"], "and has fewer faults")
 sys.exit(done())
