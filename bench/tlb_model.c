@@ -7,7 +7,7 @@
  * thread, the least recently used entry goes.
  *
  *   tlb_model --pid PID [--accesses N]     page sizes of that process, looked up
- *                                          now and again (each 4 million accesses)
+ *                                          now and again (each 500,000 accesses)
  *   tlb_model [--huge FROM-TO]...          of these hexadecimal ranges: for tests
  *
  * The processor is Intel's Skylake-SP: L1 64 entries for 4 KiB pages and 32 for 2 MiB
@@ -29,7 +29,7 @@
 
 #define PAGE_SHIFT 12
 #define HUGE_SHIFT 21
-#define LOOK_EACH 4000000
+#define LOOK_EACH 500000
 #define BLOCKS_MAX (1 << 20) /* 2 TiB of 2 MiB pages */
 
 /* A set-associative cache of page numbers; the most recently used stands first. */

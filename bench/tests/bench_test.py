@@ -23,7 +23,8 @@ SMALL = {"chase": "--to 128K --steps 1000", "churn": "--steps 50", "colours": "-
 
 
 def run(*words, stdin=None, **env):
-    return subprocess.run([str(w) for w in words], input=stdin, env=dict(os.environ, **env), capture_output=True, text=True,
+    env = {k: v for k, v in os.environ.items() if k != "MALLOC_PERTURB_"} | env  # meson's; work of its own for glibc
+    return subprocess.run([str(w) for w in words], input=stdin, env=env, capture_output=True, text=True,
                           timeout=900, check=False)
 
 
@@ -171,13 +172,13 @@ def dtlb(folder):
     rows = {line.split()[0]: line.split()[-3:] for line in r.stdout.splitlines()[1:]}
     ok(rows.get("dTLB-load-misses") == ["40.000", "10.000", "4.00"], f"with counters: misses a thousand instructions and the ratio {r.stderr}")
     (folder / "perf").write_text("#!/bin/sh\necho no >&2; exit 3\n", encoding="ascii")
-    work = [BUILD / "bench/gups", "--size", "32M", "--updates", "400000", "--rounds", "1"]
+    work = [BUILD / "bench/gups", "--size", "16M", "--updates", "300000", "--rounds", "1"]
     r = run(PYTHON, tool, "--json", "--", *work, PATH=f"{folder}:{os.environ['PATH']}")
     ok("no counters: perf stat ended with status 3" in r.stderr, "without: it says why")
     found = json.loads(r.stdout) if r.returncode == 0 else {"sides": {}, "how": r.stderr}
     misses = [found["sides"].get(s, {}).get("dTLB-load-misses", 0) for s in ("glibc", "dphuge")]
-    # 8,192 pages in 1,536 entries: four of five updates miss; 16 pages of 2 MiB never do.
-    ok(found["how"] == "model" and 250000 < misses[0] < 400000 and misses[1] < misses[0] / 10, f"the model of gups: {misses} {r.stderr[-200:]}")
+    # 4,096 pages in 1,536 entries: five of eight updates miss; of 8 pages of 2 MiB none.
+    ok(found["how"] == "model" and 150000 < misses[0] < 220000 and misses[1] < misses[0] / 10, f"the model of gups: {misses} {r.stderr[-200:]}")
     r = run(PYTHON, tool)
     ok(r.returncode == 2 and "COMMAND" in r.stderr, "no COMMAND: refused")
     r = run(PYTHON, tool, "--model", "--", "/nonexistent")
