@@ -59,7 +59,7 @@ def generate(folder, quick):
     """All of them, into @folder."""
     small = 4 if quick else 1
     (folder / "password").write_text("password", encoding="ascii")
-    log_lines(folder / "data", 2 if quick else 8)
+    log_lines(folder / "data", 1 if quick else 8)
     log_lines(folder / "lines", 80 // small)
     repeats(folder / "repeats", 256 // small)
     subprocess.run(["zstd", "-q", "-3", "--long=31", "-T1", folder / "repeats", "-o", folder / "repeats.zst"], check=True)
