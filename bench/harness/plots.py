@@ -44,7 +44,7 @@ def speeds(results, names, rivals, title, path):
     ax.set_xscale("log", base=2)
     low, high = ax.get_xlim()
     ticks = [2.0 ** n for n in range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1)]
-    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.set_xticks(ticks, [f"{t:g}" if t >= 1 else f"1/{1 / t:g}" for t in ticks])
     ax.set_xlim(low, high)
     ax.minorticks_off()
     ax.set_yticks(range(len(names)), names)
