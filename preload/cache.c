@@ -93,20 +93,12 @@ static bool put(struct cache *c, struct span *s)
  * or without @c, to the arena's lists. Was there any? */
 static bool take_returned(struct arena *a, struct cache *c)
 {
-	uint32_t id, older = 0;
+	uint32_t id;
 
 	if (!atomic_load_explicit(&a->returned, memory_order_relaxed))
 		return false;
 	id = atomic_exchange(&a->returned, 0);
-	/* Oldest first, so that what was freed last, and is hot, is found first. */
-	for (uint32_t newest = id, next; newest; newest = next) {
-		struct span *s = window_span(newest);
-
-		next = s->next;
-		s->next = older;
-		older = newest;
-	}
-	for (id = older; id;) {
+	while (id) {
 		struct span *s = window_span(id);
 
 		id = s->next;
@@ -137,10 +129,12 @@ static struct span *find(struct cache *c, uint32_t pages)
 /* A cached span of @pages or a little more; its bytes are old. NULL: none. */
 struct span *cache_alloc(struct cache *c, uint32_t pages)
 {
+	struct span *s;
+
 	if (pages < PAGES_MIN || pages > SHARED_PAGES_MAX)
 		return NULL;
-	(void)take_returned(&arenas[c->arena], c);
-	return find(c, pages);
+	s = find(c, pages);
+	return s || !take_returned(&arenas[c->arena], c) ? s : find(c, pages);
 }
 
 /* Keep a span in state SPAN_CACHED, or send it home. False: no room for it here. */
