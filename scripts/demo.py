@@ -7,7 +7,6 @@ import argparse
 import hashlib
 import json
 import os
-import random
 import re
 import statistics
 import subprocess
@@ -17,6 +16,9 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(TOP / "bench/harness"))
+from inputs import log_lines, repeats  # noqa: E402
+
 LIBRARY = os.environ.get("LIBDPHUGE", str(TOP / "build/preload/libdphuge.so"))
 BASE = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"}
 
@@ -28,31 +30,6 @@ rng = numpy.random.default_rng(7)
 index = rng.integers(0, n, size=accesses // 4)
 print(sum(int(a[index].sum()) + k for k in range(4)))
 """
-
-
-def generate(path, megabytes):
-    """Text that compresses and sorts like a log: seeded, the same every time."""
-    seed, size = 1, 0
-    with open(path, "w", encoding="ascii") as out:
-        while size < megabytes << 20:
-            lines = []
-            for _ in range(20000):
-                seed = (seed * 6364136223846793005 + 1442695040888963407) & 0xffffffffffffffff
-                lines.append(f"{seed >> 40:06x} host{seed >> 60} GET /item/{(seed >> 33) % 50000} {(seed >> 20) % 700}\n")
-            text = "".join(lines)
-            out.write(text)
-            size += len(text)
-
-
-def generate_repeats(path, megabytes):
-    """Noise, then 200-byte pieces of it from all over: matches that are far apart."""
-    rng = random.Random(1)
-    noise = b"".join(rng.randbytes(1 << 20) for _ in range(megabytes))
-    with open(path, "wb") as out:
-        out.write(noise)
-        for _ in range(megabytes):
-            starts = (rng.randrange(len(noise) - 200) for _ in range(8000))
-            out.write(b"".join(noise[at:at + 200] for at in starts))
 
 
 def in_child(function, *args):
@@ -70,11 +47,11 @@ def programs(work, small):
     """(name, command, input size in MB); smaller in the guest, which is emulated."""
     numpy_mb, accesses = (128, 4) if small else (1024, 60)
     data = work / "data"
-    in_child(generate, data, 2 if small else 16)
+    in_child(log_lines, data, 2 if small else 16)
     lines = work / "lines"
-    in_child(generate, lines, 8 if small else 200)
+    in_child(log_lines, lines, 8 if small else 200)
     repeats = work / "repeats"
-    in_child(generate_repeats, repeats, 24 if small else 256)
+    in_child(repeats, repeats, 24 if small else 256)
     packed = work / "repeats.zst"
     subprocess.run(["zstd", "-q", "-3", "--long=30", "-T1", str(repeats), "-o", str(packed)], env=BASE, check=True)
     return [

@@ -14,10 +14,6 @@ COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F
 MARKS = "Dos^vP*X"
 
 
-def _rivals(results, wanted):
-    return [o for o in wanted if o in results.data["opponents"]]
-
-
 def _style(names):
     rest = [n for n in names if n != OURS]
     return {OURS: (COLOURS[0], MARKS[0]), **{n: (COLOURS[1 + i % 7], MARKS[1 + i % 7]) for i, n in enumerate(rest)}}
@@ -38,8 +34,7 @@ def speeds(results, names, rivals, title, path):
             colour, mark = style[o]
             if o == OURS:
                 ax.plot(found[1:], (y, y), color=colour, linewidth=3, alpha=0.35, zorder=2, solid_capstyle="round")
-            ax.plot(found[0], y, mark, color=colour, markersize=8 if o == OURS else 5.5, zorder=4 if o == OURS else 3,
-                    label=o if y == len(names) - 1 else None)
+            ax.plot(found[0], y, mark, color=colour, markersize=8 if o == OURS else 5.5, zorder=4 if o == OURS else 3)
     ax.axvline(1, color="black", linewidth=1)
     ax.set_xscale("log", base=2)
     low, high = ax.get_xlim()
