@@ -17,7 +17,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "bench/harness"))
-from inputs import log_lines, repeats  # noqa: E402
+import inputs  # noqa: E402
 
 LIBRARY = os.environ.get("LIBDPHUGE", str(TOP / "build/preload/libdphuge.so"))
 BASE = {"PATH": "/usr/bin:/bin", "LANG": "C", "LC_ALL": "C"}
@@ -47,11 +47,11 @@ def programs(work, small):
     """(name, command, input size in MB); smaller in the guest, which is emulated."""
     numpy_mb, accesses = (128, 4) if small else (1024, 60)
     data = work / "data"
-    in_child(log_lines, data, 2 if small else 16)
+    in_child(inputs.log_lines, data, 2 if small else 16)
     lines = work / "lines"
-    in_child(log_lines, lines, 8 if small else 200)
+    in_child(inputs.log_lines, lines, 8 if small else 200)
     repeats = work / "repeats"
-    in_child(repeats, repeats, 24 if small else 256)
+    in_child(inputs.repeats, repeats, 24 if small else 256)
     packed = work / "repeats.zst"
     subprocess.run(["zstd", "-q", "-3", "--long=30", "-T1", str(repeats), "-o", str(packed)], env=BASE, check=True)
     return [
