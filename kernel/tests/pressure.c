@@ -10,27 +10,27 @@
 #define CGROUP "/sys/fs/cgroup/dphuge-test"
 
 /*
- * A process that takes memory as 4 KiB pages, a MiB at a time, until it is told
- * to stop or has @max. It shares nothing with us (exec).
+ * A process that takes memory as 4 KiB pages, a MiB at a time, until the device
+ * holds no more than @enough, or it has @max. It looks itself, so that it doesn't
+ * go on while somebody is on the way to stop it. It shares nothing with us (exec).
  */
 struct eater {
 	pid_t pid;
-	int to, from;
+	int from;
 };
 
-static int eat(size_t max, bool holes)
+static int eat(size_t max, size_t enough, bool holes)
 {
 	int fd = memfd_create("eater", 0);
 	size_t n = 0;
-	char *p, c;
+	char *p;
 
 	must(fd >= 0 && !ftruncate(fd, max));
 	p = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	must(p != MAP_FAILED);
 	/* With compact_unevictable_allowed = 0 compaction can't move it. */
 	must(!holes || !mlock2(p, max, MLOCK_ONFAULT));
-	must(!fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK));
-	while (n < max && read(STDIN_FILENO, &c, 1) < 0) {
+	while (n < max && !(enough && stat_of("bytes") <= enough)) {
 		for (size_t end = n + (1 << 20); n < end && n < max; n += PAGE)
 			p[n] = 1;
 		usleep(1000);
@@ -43,30 +43,28 @@ static int eat(size_t max, bool holes)
 		pause();
 }
 
-static struct eater start_eater(size_t max, bool holes)
+static struct eater start_eater(size_t max, size_t enough, bool holes)
 {
-	int to[2], from[2];
+	char most[32], until[32];
 	struct eater e;
-	char args[32];
+	int from[2];
 
-	must(!pipe(to) && !pipe(from));
-	snprintf(args, sizeof(args), "%zu", max);
+	must(!pipe(from));
+	snprintf(most, sizeof(most), "%zu", max);
+	snprintf(until, sizeof(until), "%zu", enough);
 	e.pid = fork();
 	must(e.pid >= 0);
 	if (!e.pid) {
-		dup2(to[0], STDIN_FILENO);
 		dup2(from[1], STDOUT_FILENO);
-		execl("/proc/self/exe", "eater", args, holes ? "1" : "0", NULL);
+		execl("/proc/self/exe", "eater", most, until, holes ? "1" : "0", NULL);
 		_exit(1);
 	}
-	close(to[0]);
 	close(from[1]);
-	e.to = to[1];
 	e.from = from[0];
 	return e;
 }
 
-/* It is at its end and was not killed. */
+/* Once it has what it wants; false: it was killed. */
 static bool eater_lives(struct eater *e)
 {
 	char c;
@@ -74,19 +72,10 @@ static bool eater_lives(struct eater *e)
 	return read(e->from, &c, 1) == 1;
 }
 
-/* Let it eat until our mapping holds no more than @bytes. */
-static bool squeeze(struct eater *e, const char *p, size_t bytes)
-{
-	while (info_of(p).held > bytes && !waitpid(e->pid, NULL, WNOHANG))
-		usleep(5000);
-	return write(e->to, "", 1) == 1 && eater_lives(e);
-}
-
 static void stop_eater(struct eater *e)
 {
 	kill(e->pid, SIGKILL);
 	waitpid(e->pid, NULL, 0);
-	close(e->to);
 	close(e->from);
 }
 
@@ -123,8 +112,8 @@ static void sparse(int percent, const char *kind)
 	p = map(GIB, percent);
 	touch_each_block(p, blocks);
 	before = info_of(p).held;
-	e = start_eater(8 * GIB, false);
-	ok(before == GIB && squeeze(&e, p, blocks * PAGE * 11 / 10),
+	e = start_eater(8 * GIB, blocks * PAGE * 11 / 10, false);
+	ok(before == GIB && eater_lives(&e),
 	   "%s: %lu MiB held, then another process takes memory, and isn't killed", kind, before >> 20);
 	ok(info_of(p).held <= blocks * PAGE * 11 / 10 && stat_of("reclaims") > reclaims,
 	   "now %lu KiB are held for %lu KiB touched", (unsigned long)info_of(p).held >> 10, blocks * PAGE >> 10);
@@ -144,8 +133,8 @@ static void recovers(void)
 	for (size_t b = 0; b < blocks; b++)
 		for (size_t i = 0; i < 100; i++)
 			p[b * BLOCK + i * PAGE] = 1;
-	e = start_eater(8 * GIB, false);
-	must(squeeze(&e, p, 100 * PAGE * blocks));
+	e = start_eater(8 * GIB, 100 * PAGE * blocks, false);
+	must(eater_lives(&e));
 	ok(info_of(p).held == 100 * PAGE * blocks, "dense reservations broken up: %lu MiB held for %lu touched",
 	   (unsigned long)info_of(p).held >> 20, 100 * PAGE * blocks >> 20);
 	stop_eater(&e);
@@ -171,7 +160,7 @@ static void fragmented(void)
 	char *p;
 
 	must(!write_to("/proc/sys/vm/compact_unevictable_allowed", "0"));
-	e = start_eater((meminfo_kb("MemFree") - 160 * 1024) * 1024, true);
+	e = start_eater((meminfo_kb("MemFree") - 160 * 1024) * 1024, 0, true);
 	must(eater_lives(&e));
 	p = map(blocks * BLOCK, 50);
 	must(!write_to(PARAMS "worker_percent", "0"));
@@ -242,7 +231,7 @@ static void thp_beside(void)
 			pause();
 	}
 	must(read(ready[0], &c, 1) == 1);
-	e = start_eater(free_before - (64 << 20), false);
+	e = start_eater(free_before - (64 << 20), 0, false);
 	fd = e.from;
 	must(!fcntl(fd, F_SETFL, O_NONBLOCK));
 	for (int i = 0; i < 1200; i++) {
@@ -274,9 +263,8 @@ static void thp_beside(void)
 
 int main(int argc, char **argv)
 {
-	if (argc == 3)
-		return eat(strtoul(argv[1], NULL, 10), atoi(argv[2]));
-	signal(SIGPIPE, SIG_IGN);
+	if (argc == 4)
+		return eat(strtoul(argv[1], NULL, 10), strtoul(argv[2], NULL, 10), atoi(argv[3]));
 	sparse(50, "reservations");
 	sparse(0, "zeroes in 2 MiB pages");
 	thp_beside();
