@@ -6,8 +6,8 @@
  * A slot holds a span's number and length in one word. Its thread puts spans in
  * and takes them out; the helper thread and malloc_trim() only take out. All by
  * atomic operations, so nobody waits. What a thread frees of another arena goes
- * on that arena's stack; its threads take the whole stack when their own slots
- * have nothing (as in mimalloc: Leijen, Zorn, de Moura, 2019).
+ * on that arena's stack; its threads take the whole stack when they allocate
+ * (as in mimalloc: Leijen, Zorn, de Moura, 2019).
  *
  * Caches are never unmapped: a thread that ends leaves its own to the next.
  */
@@ -25,6 +25,7 @@ struct cache {
 	_Atomic uint64_t slots[CLASSES][SLOTS]; /* pages << 32 | number; [0] is the newest */
 	_Atomic size_t bytes;
 	_Atomic uint64_t calls, served; /* written by its thread alone */
+	_Atomic size_t sent;            /* so are the bytes that went to other arenas */
 	unsigned int arena;
 	atomic_bool taken; /* by a thread that lives */
 	struct cache *next;
@@ -89,25 +90,37 @@ static bool put(struct cache *c, struct span *s)
 	return true;
 }
 
-/* What others have freed of the arena: into @c as far as there is room, or else,
- * or without @c, to the arena's lists. Was there any? */
-static bool take_returned(struct arena *a, struct cache *c)
+/*
+ * What others have freed goes to the arena's lists and not to a thread's slots: put
+ * together with its neighbours, the same few hot pages serve requests of all sizes.
+ * With the arena's lock held, so that no fork loses a span on its way.
+ */
+static void take_returned(struct arena *a)
 {
-	uint32_t id;
+	uint32_t id = atomic_exchange(&a->returned, 0);
 
-	if (!atomic_load_explicit(&a->returned, memory_order_relaxed))
-		return false;
-	id = atomic_exchange(&a->returned, 0);
 	while (id) {
 		struct span *s = window_span(id);
 
 		id = s->next;
 		s->next = 0;
-		atomic_fetch_sub_explicit(&a->returned_bytes, (size_t)s->pages << PAGE_SHIFT, memory_order_relaxed);
-		if (!c || !put(c, s))
-			to_arena(s);
+		atomic_fetch_add_explicit(&a->received, (size_t)s->pages << PAGE_SHIFT, memory_order_release);
+		arena_free(a, s);
 	}
-	return true;
+}
+
+static bool any_returned(struct arena *a)
+{
+	return atomic_load_explicit(&a->returned, memory_order_relaxed);
+}
+
+static void take_all_returned(struct arena *a)
+{
+	if (!any_returned(a))
+		return;
+	pthread_mutex_lock(&a->lock);
+	take_returned(a);
+	pthread_mutex_unlock(&a->lock);
 }
 
 static struct span *find(struct cache *c, uint32_t pages)
@@ -129,12 +142,16 @@ static struct span *find(struct cache *c, uint32_t pages)
 /* A cached span of @pages or a little more; its bytes are old. NULL: none. */
 struct span *cache_alloc(struct cache *c, uint32_t pages)
 {
-	struct span *s;
+	struct arena *a = &arenas[c->arena];
 
 	if (pages < PAGES_MIN || pages > SHARED_PAGES_MAX)
 		return NULL;
-	s = find(c, pages);
-	return s || !take_returned(&arenas[c->arena], c) ? s : find(c, pages);
+	/* Nobody waits for that: who has the lock may be about to do it. */
+	if (any_returned(a) && !pthread_mutex_trylock(&a->lock)) {
+		take_returned(a);
+		pthread_mutex_unlock(&a->lock);
+	}
+	return find(c, pages);
 }
 
 /* Keep a span in state SPAN_CACHED, or send it home. False: no room for it here. */
@@ -147,7 +164,7 @@ bool cache_free(struct cache *c, struct span *s)
 		return false;
 	if (s->arena == c->arena)
 		return put(c, s);
-	atomic_fetch_add_explicit(&a->returned_bytes, (size_t)s->pages << PAGE_SHIFT, memory_order_relaxed);
+	atomic_store_explicit(&c->sent, c->sent + ((size_t)s->pages << PAGE_SHIFT), memory_order_relaxed);
 	head = atomic_load_explicit(&a->returned, memory_order_relaxed);
 	do
 		s->next = head;
@@ -188,7 +205,7 @@ static long flush(struct cache *c, uint32_t min_age_ms)
 /* All to the arena, where it can be put together to larger spans. */
 void cache_flush(struct cache *c)
 {
-	(void)take_returned(&arenas[c->arena], NULL);
+	take_all_returned(&arenas[c->arena]);
 	(void)flush(c, 0);
 }
 
@@ -205,7 +222,7 @@ long caches_sweep(uint32_t min_age_ms)
 			wait = left;
 	}
 	for (unsigned int i = 0; i < ARENAS_MAX; i++)
-		(void)take_returned(&arenas[i], NULL);
+		take_all_returned(&arenas[i]);
 	return wait;
 }
 
@@ -269,14 +286,18 @@ void cache_served(struct cache *c, size_t bytes)
 /* Bytes that are cached or on their way home, and what the caches have served. */
 void caches_totals(size_t *bytes, uint64_t *calls, uint64_t *served)
 {
+	size_t received = 0;
+
 	*bytes = *calls = *served = 0;
+	/* First: nothing is received that hasn't been sent. */
+	for (unsigned int i = 0; i < ARENAS_MAX; i++)
+		received += atomic_load(&arenas[i].received);
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {
-		*bytes += atomic_load(&c->bytes);
+		*bytes += atomic_load(&c->bytes) + atomic_load(&c->sent);
 		*calls += atomic_load(&c->calls);
 		*served += atomic_load(&c->served);
 	}
-	for (unsigned int i = 0; i < ARENAS_MAX; i++)
-		*bytes += atomic_load(&arenas[i].returned_bytes);
+	*bytes -= received;
 }
 
 /* The thread ends. Destructors of others that free after this have no cache. */

@@ -201,9 +201,9 @@ struct span {
 	_Atomic uint32_t freed_ms;
 	_Atomic uint8_t state;
 	uint8_t arena;
-	uint8_t backend; /* enum backend_choice */
-	bool aged;       /* on the age list */
-};
+	uint8_t backend;        /* enum backend_choice */
+	bool aged;              /* on the age list */
+} __attribute__((aligned(64))); /* threads that use neighbours don't share a line */
 
 struct bins {
 	uint32_t head[160];
@@ -284,7 +284,7 @@ struct arena {
 	uint64_t purges, purged_bytes;
 	/* Spans that threads of other arenas have freed: a stack, without the lock. */
 	_Atomic uint32_t returned __attribute__((aligned(64)));
-	_Atomic size_t returned_bytes;
+	_Atomic size_t received __attribute__((aligned(64))); /* bytes that were taken from it */
 } __attribute__((aligned(64)));
 
 extern struct arena arenas[ARENAS_MAX + 1];
