@@ -12,7 +12,7 @@
 
 static struct micro_arg args[] = {{"least", 128 * KIB, 1, GIB, "bytes of the smallest block"},
 				  {"most", 4 * MIB, 1, GIB, "bytes of the largest"},
-				  {"steps", 1000, 1, 1ul << 40, "blocks a round"},
+				  {"steps", 5000, 1, 1ul << 40, "blocks a round"},
 				  {"stride", PAGE + 64, 1, 1ul << 40, "a line is touched each so many bytes"},
 				  {NULL, 0, 0, 0, NULL}};
 static struct {
