@@ -147,7 +147,7 @@ static int write_one_byte(void *arg)
 	unsigned long copies = stat_of("copies"), bytes = stat_of("bytes");
 
 	p[b->kind * BLOCK + 200 * PAGE + 17] = 'x';
-	return stat_of("copies") - copies <= b->copies && stat_of("bytes") - bytes <= b->bytes ? 0 : 1;
+	return stat_of("copies") - copies <= b->copies && stat_of("bytes") <= bytes + b->bytes ? 0 : 1;
 }
 
 static void one_byte_costs_one_page(void)
@@ -170,7 +170,7 @@ static int only_reads(void *arg)
 		for (unsigned int i = 0; i < BLOCK_PAGES; i++)
 			if (original(k, i)) /* a read of a hole touches it */
 				wrong += p[k * BLOCK + i * PAGE] != original(k, i);
-	return wrong || stat_of("bytes") != bytes;
+	return wrong || stat_of("bytes") > bytes;
 }
 
 /* Not copied by the fork, but it shares a block with one that is. */
@@ -315,10 +315,12 @@ int main(void)
 {
 	both_sides(true);
 	both_sides(false);
+	must(!write_to(PARAMS "worker_percent", "0")); /* what it holds for a moment counts too */
 	one_byte_costs_one_page();
 	prepare();
 	ok(in_child(only_reads, NULL), "a child that only reads takes no copies");
 	munmap(p, KINDS * BLOCK);
+	must(!write_to(PARAMS "worker_percent", "50"));
 	dontfork();
 	written_page_stays();
 	huge_again();

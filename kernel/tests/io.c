@@ -205,7 +205,7 @@ static void core_dump(void)
 	int fd, status;
 	pid_t pid;
 
-	must(!write_to("/proc/sys/kernel/core_pattern", "/tmp/core"));
+	must(!write_to("/proc/sys/kernel/core_pattern", "/tmp/core") && device_empty());
 	fflush(stdout);
 	pid = fork();
 	must(pid >= 0);

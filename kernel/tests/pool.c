@@ -141,9 +141,9 @@ static int take_in_b(void *arg)
 	p[0] = 1;
 	if (stat_of("pool_hits") != hits)
 		return 1;
-	if (charged("pool-b") < b + BLOCK)
+	if (charged("pool-b") + CHARGE_STOCK < b + BLOCK)
 		return 2;
-	return charged("pool-a") > a;
+	return charged("pool-a") > a + CHARGE_STOCK;
 }
 
 /* Its limit leaves room for its own memory only: the pool goes, nobody is killed. */
@@ -166,18 +166,18 @@ static void cgroups(void)
 	must(!write_to(CGROUP "cgroup.subtree_control", "+memory"));
 	set_pool("8");
 	must(in_child(fill_for_a, NULL));
-	ok(charged("pool-a") >= POOL_MIB << 20, "the pool is charged to the cgroup that it is for: %lu KiB",
+	ok(charged("pool-a") + CHARGE_STOCK >= POOL_MIB << 20, "the pool is charged to the cgroup that it is for: %lu KiB",
 	   charged("pool-a") >> 10);
 	ok(in_child(take_in_b, NULL), "another cgroup gets none of it, and pays for itself");
 	set_pool("0");
 	must(emptied());
-	ok(charged("pool-a") < 1 << 20, "emptied, nothing stays charged: %lu KiB", charged("pool-a") >> 10);
+	ok(charged("pool-a") < BLOCK + CHARGE_STOCK, "emptied, nothing stays charged: %lu KiB", charged("pool-a") >> 10);
 	must(!write_to(CGROUP "pool-a/memory.max", "26M"));
 	set_pool("8");
 	ok(in_child(eat_in_a, NULL), "a cgroup at its limit gets the pool's memory; nobody is killed");
 	set_pool("0");
 	must(emptied());
-	ok(!rmdir(CGROUP "pool-a") && !rmdir(CGROUP "pool-b"), "and the cgroups can be removed");
+	ok(becomes(!rmdir(CGROUP "pool-a")) && becomes(!rmdir(CGROUP "pool-b")), "and the cgroups can be removed");
 }
 
 int main(void)

@@ -25,6 +25,8 @@
 #define BLOCK DPHUGE_BLOCK
 #define BLOCK_PAGES (BLOCK / PAGE)
 #define KB(n) ((n) / 1024)
+/* Each processor keeps up to 64 pages' charge to a cgroup in stock (mm/memcontrol.c). */
+#define CHARGE_STOCK (sysconf(_SC_NPROCESSORS_ONLN) * 64 * PAGE)
 #define STATS "/sys/class/misc/dphuge/stats/"
 #define PARAMS "/sys/module/dphuge/parameters/"
 
