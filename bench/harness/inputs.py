@@ -59,11 +59,11 @@ def generate(folder, quick):
     """All of them, into @folder."""
     small = 4 if quick else 1
     (folder / "password").write_text("password", encoding="ascii")
-    log_lines(folder / "data", 1 if quick else 8)
+    log_lines(folder / "data", 1 if quick else 3)
     log_lines(folder / "lines", 80 // small)
     repeats(folder / "repeats", 256 // small)
     subprocess.run(["zstd", "-q", "-3", "--long=31", "-T1", folder / "repeats", "-o", folder / "repeats.zst"], check=True)
     (folder / "repeats").unlink()
-    genome(folder, 8_000_000 // small, 40_000 // small)
+    genome(folder, 8_000_000 // small, 20_000 // small)
     subprocess.run(["bwa", "index", folder / "genome.fa"], check=True, stderr=subprocess.DEVNULL)
     picture(folder / "picture.ppm", 6000 // (small // 2 or 1), 4000 // (small // 2 or 1))
