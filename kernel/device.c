@@ -6,6 +6,9 @@
 #include <linux/fs.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -67,10 +70,37 @@ static int copy_sized(void *to, size_t ksize, const void __user *from)
 	return copy_struct_from_user(to, ksize, from, usize);
 }
 
-/* Our VMA at @addr or NULL, with mmap_lock held for read. */
-static struct vm_area_struct *vma_at(u64 addr)
+/*
+ * The address space of process @pid, to be given back by mmput(); 0: the caller's.
+ * Others' only for who may look into any process: ptrace_may_access(), which knows
+ * whose is whose, isn't exported.
+ */
+static struct mm_struct *mm_of(u64 pid)
 {
-	struct vm_area_struct *vma = find_vma(current->mm, addr);
+	struct task_struct *task;
+	struct mm_struct *mm;
+	struct pid *p;
+
+	if (!pid) {
+		mmget(current->mm);
+		return current->mm;
+	}
+	if (!capable(CAP_SYS_PTRACE))
+		return ERR_PTR(-EPERM);
+	p = pid <= INT_MAX ? find_get_pid(pid) : NULL;
+	task = get_pid_task(p, PIDTYPE_PID);
+	put_pid(p);
+	if (!task)
+		return ERR_PTR(-ESRCH);
+	mm = get_task_mm(task);
+	put_task_struct(task);
+	return mm ?: ERR_PTR(-ESRCH);
+}
+
+/* Our VMA at @addr of @mm or NULL, with mmap_lock held for read. */
+static struct vm_area_struct *vma_at(struct mm_struct *mm, u64 addr)
+{
+	struct vm_area_struct *vma = find_vma(mm, addr);
 
 	return vma && vma->vm_start <= addr && dph_region_of(vma) ? vma : NULL;
 }
@@ -94,7 +124,7 @@ static long set_threshold(struct file *file, const void __user *arg)
 		return 0;
 	}
 	mmap_read_lock(current->mm);
-	vma = vma_at(t.addr);
+	vma = vma_at(current->mm, t.addr);
 	if (vma) {
 		WRITE_ONCE(dph_region_of(vma)->percent, t.percent);
 		WRITE_ONCE(dph_region_of(vma)->adaptive, adaptive);
@@ -132,24 +162,30 @@ static long get_info(void __user *arg)
 {
 	struct dphuge_info in, out = {};
 	struct vm_area_struct *vma;
+	struct mm_struct *mm;
 	int err = copy_sized(&in, sizeof(in), arg);
 
 	if (err)
 		return err;
 	if (in.flags || memchr_inv(in.reserved, 0, sizeof(in.reserved)))
 		return -EINVAL;
-	mmap_read_lock(current->mm);
-	vma = vma_at(in.addr);
+	mm = mm_of(in.pid);
+	if (IS_ERR(mm))
+		return PTR_ERR(mm);
+	mmap_read_lock(mm);
+	vma = vma_at(mm, in.addr);
 	if (vma) {
 		info_fill(dph_region_of(vma), &out);
 		out.mapping = file_inode(vma->vm_file)->i_ino;
 		out.end = vma->vm_end;
 	}
-	mmap_read_unlock(current->mm);
+	mmap_read_unlock(mm);
+	mmput(mm);
 	if (!vma)
 		return -ENXIO;
 	out.size = in.size;
 	out.addr = in.addr;
+	out.pid = in.pid;
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
 }
 
@@ -180,19 +216,25 @@ static long get_blocks(void __user *arg)
 	struct dphuge_blocks req;
 	struct dphuge_block *out;
 	struct vm_area_struct *vma;
+	struct mm_struct *mm;
 	unsigned long idx, last, n = 0;
 	int err = copy_sized(&req, sizeof(req), arg);
 
 	if (err)
 		return err;
-	if (req.flags || memchr_inv(req.reserved, 0, sizeof(req.reserved)) ||
-	    !req.count || req.count > DPHUGE_BLOCKS_MAX)
+	if (req.flags || req.reserved || !req.count ||
+	    req.count > DPHUGE_BLOCKS_MAX)
 		return -EINVAL;
 	out = kvcalloc(req.count, sizeof(*out), GFP_KERNEL_ACCOUNT);
 	if (!out)
 		return -ENOMEM;
-	mmap_read_lock(current->mm);
-	vma = vma_at(req.addr);
+	mm = mm_of(req.pid);
+	if (IS_ERR(mm)) {
+		kvfree(out);
+		return PTR_ERR(mm);
+	}
+	mmap_read_lock(mm);
+	vma = vma_at(mm, req.addr);
 	if (vma) {
 		idx = (vma->vm_pgoff + ((req.addr - vma->vm_start) >> PAGE_SHIFT)) >>
 		      DPH_BLOCK_SHIFT;
@@ -202,7 +244,8 @@ static long get_blocks(void __user *arg)
 			cond_resched();
 		}
 	}
-	mmap_read_unlock(current->mm);
+	mmap_read_unlock(mm);
+	mmput(mm);
 	/* Not with mmap_lock held: the copy may fault. */
 	if (!vma)
 		err = -ENXIO;

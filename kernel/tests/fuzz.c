@@ -574,7 +574,7 @@ static void do_look(struct slice *s)
 	}
 	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (fd >= 0) {
-		pread(fd, buffer, n * 8, (uintptr_t)at(v) / PAGE * 8);
+		(void)!pread(fd, buffer, n * 8, (uintptr_t)at(v) / PAGE * 8);
 		close(fd);
 	}
 }

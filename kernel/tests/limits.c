@@ -177,7 +177,12 @@ static void wrong_values(void)
 	BAD_I(0, (void)0, "good values are accepted");
 	BAD_I(EINVAL, info.i.flags = 1, "flags are EINVAL");
 	BAD_I(EINVAL, info.i.reserved[0] = 1, "reserved[0] is EINVAL");
-	BAD_I(EINVAL, info.i.reserved[2] = 1, "reserved[2] is EINVAL");
+	BAD_I(EINVAL, info.i.reserved[1] = 1, "reserved[1] is EINVAL");
+	BAD_I(0, info.i.pid = getpid(), "the caller's own pid is accepted");
+	BAD_I(ESRCH, info.i.pid = 1 << 30, "a pid that is no process is ESRCH");
+	BAD_I(ESRCH, info.i.pid = ~0ULL, "a pid beyond all is ESRCH");
+	BAD_I(ESRCH, info.i.pid = 2, "a kernel thread is ESRCH");
+	BAD_I(ENXIO, info.i.pid = 1, "a process without such memory is ENXIO");
 	BAD_I(EINVAL, info.i.size = 8, "a short size is EINVAL");
 	BAD_I(0, info.i.size = sizeof(info), "a longer structure of zeroes is accepted");
 	BAD_I(E2BIG, (info.i.size = sizeof(info), info.more[0] = 1), "a longer one with a value is E2BIG");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What can be seen from outside: the state of each block, and the tracepoints.
  * Needs root for the latter. */
+#include <signal.h>
 #include <sys/mount.h>
 
 #include "t.h"
@@ -64,13 +65,61 @@ static void bad_fields(void)
 
 #define REFUSED(want, change)	(bad = good, change, wrong += !ioctl(fd, DPHUGE_IOC_BLOCKS, &bad) || errno != want)
 	REFUSED(EINVAL, bad.flags = 1);
-	REFUSED(EINVAL, bad.reserved[0] = 1);
-	REFUSED(EINVAL, bad.reserved[1] = 1);
+	REFUSED(EINVAL, bad.reserved = 1);
+	REFUSED(ESRCH, bad.pid = 1 << 30);
 	REFUSED(EINVAL, bad.size = 8);
 	REFUSED(EFAULT, bad.blocks = 8);
 	ok(!wrong && !ioctl(fd, DPHUGE_IOC_BLOCKS, &good), "bad fields are refused: %d mistakes", wrong);
 	close(fd);
 	munmap(p, BLOCK);
+}
+
+static int look_without_rights(void *arg)
+{
+	struct dphuge_info info = { .size = sizeof(info), .addr = (uintptr_t)arg, .pid = getppid() };
+	struct dphuge_blocks req = { .size = sizeof(req), .count = 1, .addr = (uintptr_t)arg,
+				     .blocks = (uintptr_t)states, .pid = getppid() };
+	int fd = device();
+
+	must(!setuid(65534));
+	return !(ioctl(fd, DPHUGE_IOC_INFO, &info) && errno == EPERM && ioctl(fd, DPHUGE_IOC_BLOCKS, &req) &&
+		 errno == EPERM);
+}
+
+/* Another process's memory, for who may look into any. */
+static void others(void)
+{
+	char *p = map(2 * BLOCK, 50), c;
+	struct dphuge_info info = { .size = sizeof(info), .addr = (uintptr_t)p };
+	struct dphuge_blocks req = { .size = sizeof(req), .count = 2, .addr = (uintptr_t)p, .blocks = (uintptr_t)states };
+	int fd = device(), ready[2];
+	pid_t pid;
+
+	must(!pipe(ready));
+	fflush(stdout);
+	pid = fork();
+	must(pid >= 0);
+	if (!pid) {
+		memset(p, 1, BLOCK);
+		memset(p + BLOCK, 1, 7 * PAGE);
+		must(write(ready[1], "x", 1) == 1);
+		for (;;)
+			pause();
+	}
+	must(read(ready[0], &c, 1) == 1);
+	info.pid = req.pid = pid;
+	ok(!ioctl(fd, DPHUGE_IOC_INFO, &info) && info.populated == BLOCK + 7 * PAGE && info.huge == BLOCK &&
+	   info.promotions == 1 && info.pid == (uint64_t)pid && info_of(p).populated == 0,
+	   "another process's mapping: %llu bytes populated", (unsigned long long)info.populated);
+	ok(!ioctl(fd, DPHUGE_IOC_BLOCKS, &req) && req.count == 2 && is(0, 512, 0, DPHUGE_BLOCK_FOLIO | DPHUGE_BLOCK_HUGE) &&
+	   is(1, 7, 0, DPHUGE_BLOCK_FOLIO), "and its blocks");
+	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	ok(ioctl(fd, DPHUGE_IOC_INFO, &info) && errno == ESRCH, "when it has ended: ESRCH");
+	ok(in_child(look_without_rights, p), "without CAP_SYS_PTRACE: EPERM");
+	munmap(p, 2 * BLOCK);
+	close(fd);
+	close(ready[0]);
+	close(ready[1]);
 }
 
 static bool traced(const char *event, const char *what)
@@ -127,6 +176,7 @@ int main(void)
 {
 	blocks();
 	bad_fields();
+	others();
 	tracepoints();
 	ok(device_empty(), "nothing is left behind");
 	return t_done();

@@ -82,7 +82,7 @@ struct dphuge_threshold {
  * struct dphuge_info - what a mapping holds, and what happened to it
  * @size:	sizeof(struct dphuge_info)
  * @threshold:	out: percent, as above
- * @addr:	in: an address inside a mapping of the calling process
+ * @addr:	in: an address inside a mapping of the process
  * @flags:	must be 0
  * @populated:	out: bytes touched (a 2 MiB page counts whole)
  * @held:	out: bytes of memory that back them; more than @populated
@@ -97,10 +97,14 @@ struct dphuge_threshold {
  *		or munmap cut it have the same number and the same counters
  * @end:	out: the first address behind the part that @addr lies in
  * @given:	out: blocks that began as a 2 MiB page, see DPHUGE_ADAPTIVE
+ * @pid:	in: the process, by its number in the caller's namespace; 0: the
+ *		caller's own
  * @reserved:	must be 0
  *
- * DPHUGE_IOC_INFO fails as DPHUGE_IOC_THRESHOLD does. Counters cover the
- * mapping in this process since it was made or forked.
+ * DPHUGE_IOC_INFO fails as DPHUGE_IOC_THRESHOLD does, with EPERM if @pid is set
+ * by a caller without CAP_SYS_PTRACE, and with ESRCH if there is no such process
+ * with memory. Counters cover the mapping in this process since it was made or
+ * forked.
  */
 struct dphuge_info {
 	__u32 size;
@@ -117,7 +121,8 @@ struct dphuge_info {
 	__u64 mapping;
 	__u64 end;
 	__u64 given;
-	__u64 reserved[3];
+	__u64 pid;
+	__u64 reserved[2];
 };
 
 /**
@@ -145,9 +150,10 @@ struct dphuge_block {
  * @addr:	in: an address in the first block
  * @blocks:	in: address of an array of struct dphuge_block
  * @flags:	must be 0
+ * @pid:	in: as in struct dphuge_info
  * @reserved:	must be 0
  *
- * DPHUGE_IOC_BLOCKS fails as DPHUGE_IOC_THRESHOLD does, and with ENOMEM.
+ * DPHUGE_IOC_BLOCKS fails as DPHUGE_IOC_INFO does, and with ENOMEM.
  * It is for tests and tools: block states may change while it looks.
  */
 struct dphuge_blocks {
@@ -156,7 +162,8 @@ struct dphuge_blocks {
 	__u64 addr;
 	__u64 blocks;
 	__u64 flags;
-	__u64 reserved[2];
+	__u64 pid;
+	__u64 reserved;
 };
 
 #define DPHUGE_BLOCKS_MAX	4096u
