@@ -11,6 +11,8 @@
 #include "sys.h"
 
 #include <dlfcn.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 
@@ -19,6 +21,9 @@ extern char **environ;
 union state_page state_page __attribute__((aligned(4096))) = {
     .s = {.small = {boot_malloc, boot_calloc, boot_realloc, boot_free, boot_usable}},
 };
+
+/* By this name it's found from outside. */
+__attribute__((visibility("default"))) const struct dphuge_beacon *const dphuge_beacon = &state_page.s.beacon;
 
 static enum { STARTING_NOT, STARTING, STARTED } _Atomic phase;
 
@@ -127,6 +132,34 @@ static unsigned int arena_count(void)
 	return cpus < 1 ? 1 : cpus > ARENAS_MAX ? ARENAS_MAX : (unsigned int)cpus;
 }
 
+/* For programs that ask, see dphuge-malloc.h. NULL: there is no large heap. */
+__attribute__((visibility("default"))) const char *dphuge_backend_name(void)
+{
+	return init_ready() && fixed->backend ? fixed->backend->name : NULL;
+}
+
+static void describe(struct dphuge_beacon *b)
+{
+	*b = (struct dphuge_beacon){
+	    .magic = DPHUGE_BEACON_MAGIC,
+	    .size = sizeof(*b),
+	    .version = DPHUGE_VERSION,
+	    .threshold = fixed->threshold,
+	    .window = fixed->window,
+	    .window_len = atomic_load(&fixed->window_bytes),
+	    .arena = (uintptr_t)arenas,
+	    .arenas = ARENAS_MAX + 1,
+	    .arena_size = sizeof(arenas[0]),
+	    .live = offsetof(struct arena, live),
+	    .dirty = offsetof(struct arena, dirty_bytes),
+	    .served = offsetof(struct arena, bytes),
+	    .purged = offsetof(struct arena, purged_bytes),
+	};
+	snprintf(b->backend, sizeof(b->backend), "%s", fixed->backend ? fixed->backend->name : "");
+	snprintf(b->no_backend, sizeof(b->no_backend), "%s", fixed->backend ? "" : fixed->no_backend);
+	b->ready = 1;
+}
+
 static void start(void)
 {
 	int saved = errno;
@@ -148,6 +181,7 @@ static void start(void)
 	if (fixed->backend && fixed->config.small == SMALL_HUGE && !extents_install())
 		message("DPHUGE_SMALL=huge: jemalloc doesn't take memory from elsewhere; it goes on with its own");
 	fixed->threshold = fixed->backend ? fixed->config.threshold : SIZE_MAX;
+	describe(&fixed->beacon);
 	(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
 	errno = saved;
 }

@@ -19,6 +19,8 @@
 #ifndef DPHUGE_INTERNAL_H
 #define DPHUGE_INTERNAL_H
 
+#include "beacon.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -119,6 +121,7 @@ struct small_heap {
 };
 
 struct state {
+	struct dphuge_beacon beacon; /* what all this looks like from outside */
 	size_t threshold;            /* 0 until ready: everything takes the slow path */
 	uintptr_t window;            /* address */
 	_Atomic size_t window_bytes; /* shrinks when the program limits its addresses */

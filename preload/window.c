@@ -399,6 +399,7 @@ void window_trim(void)
 		/* First the compare of is_large(), then others may map there. */
 		(void)mprotect(&state_page, sizeof(state_page), PROT_READ | PROT_WRITE);
 		size_t old = atomic_exchange(&fixed->window_bytes, (size_t)keep << PAGE_SHIFT);
+		fixed->beacon.window_len = (size_t)keep << PAGE_SHIFT;
 		(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
 
 		munmap(page_address(keep), old - ((size_t)keep << PAGE_SHIFT));
