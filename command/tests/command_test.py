@@ -1,0 +1,370 @@
+# SPDX-License-Identifier: MIT
+"""The command dphuge, each subcommand for real, wrong arguments included. In a guest
+with the driver ($DPHUGE_GUEST) the same, on the driver."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(TOP / "scripts"))
+from tap import done, ok  # noqa: E402
+
+LIBRARY = Path(os.environ["LIBDPHUGE"])
+COMMAND = LIBRARY.parent.parent / "command/dphuge"
+PYTHON = "/usr/bin/python3"
+MIB = 1 << 20
+DRIVER = os.path.exists("/dev/dphuge")
+BACKEND = "driver" if DRIVER else "thp"
+CLEAN = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
+
+
+def dphuge(*args, env=None, **kwargs):
+    return subprocess.run([COMMAND, *map(str, args)], capture_output=True, text=True, env={**CLEAN, **(env or {})},
+                          timeout=600, **kwargs)
+
+
+def one_line(result, *words):
+    """A refusal: one line on standard error that has the words (argp adds where to look)."""
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("Try `")]
+    return len(lines) == 1 and all(word in lines[0] for word in words)
+
+
+HOLD = """
+import sys
+a = bytearray(64 << 20)
+b = bytearray(8 << 20)
+for i in range(0, 64 << 20, 4096): a[i] = 1
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+SPARSE = """
+import ctypes, sys
+calloc = ctypes.CDLL(None).calloc
+calloc.restype = ctypes.c_void_p
+at = calloc(1, ctypes.c_size_t(64 << 20))
+for i in range(0, 64 << 20, 65536): ctypes.memset(at + i, 1, 1)
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(env=None, command=None):
+    """A process that holds 72 MiB, 64 of them touched, until it's let go."""
+    command = command or [COMMAND, "run", "--", PYTHON, "-c", HOLD]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               env={**CLEAN, **(env or {})})
+    try:
+        if process.stdout.readline() != "ready\n":
+            raise RuntimeError(f"{command} didn't start")
+        yield process.pid
+    finally:
+        process.stdin.close()
+        process.wait(60)
+
+
+def general():
+    r = dphuge()
+    ok(r.returncode == 2 and "Usage: dphuge COMMAND" in r.stderr and not r.stdout, "no command: the usage, status 2")
+    r = dphuge("--help")
+    ok(r.returncode == 0 and all(f"  {name} " in r.stdout for name in ("run", "stat", "check", "map", "doctor")),
+       "--help names the commands")
+    ok(re.fullmatch(r"dphuge \d+\.\d+\.\d+\n", dphuge("--version").stdout), "--version")
+    r = dphuge("fly")
+    ok(r.returncode == 2 and one_line(r, "'fly'", "run, stat, check, map and doctor"), "an unknown command is named")
+    for name in ("run", "stat", "check", "map", "doctor"):
+        r = dphuge(name, "--help")
+        ok(r.returncode == 0 and f"Usage: dphuge {name}" in r.stdout and "exit status:" in r.stdout, f"{name} --help")
+        r = dphuge(name, "--fly")
+        ok(r.returncode == 2 and one_line(r, "--fly"), f"{name} --fly is refused by name")
+
+
+def environment_of(*args, env=None):
+    r = dphuge("run", *args, "--", "/usr/bin/env", env=env)
+    return dict(line.split("=", 1) for line in r.stdout.splitlines() if "=" in line)
+
+
+def run():
+    r = dphuge("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
+    ok((r.returncode, r.stdout, r.stderr) == (7, "out\n", "err\n"), "run: output and exit status are the command's")
+    ok(dphuge("run", "--", "sh", "-c", "kill -9 $$").returncode == -signal.SIGKILL, "and so is its end by a signal")
+    got = environment_of("--threshold", "256K", "--backend", "base", "--promote", "75", "--small", "huge")
+    ok(got.get("LD_PRELOAD") == str(LIBRARY) and got.get("DPHUGE_THRESHOLD") == "256K" and
+       got.get("DPHUGE_BACKEND") == "base" and got.get("DPHUGE_PROMOTE") == "75" and got.get("DPHUGE_SMALL") == "huge"
+       and "DPHUGE_STRICT" not in got, "run: the options set the environment")
+    other = "/usr/lib/x86_64-linux-gnu/libdl.so.2"
+    ok(environment_of(env={"LD_PRELOAD": other})["LD_PRELOAD"] == f"{LIBRARY}:{other}", "another preload library stays")
+    twice = f"{other}:{LIBRARY}"
+    ok(environment_of(env={"LD_PRELOAD": twice})["LD_PRELOAD"] == twice, "the library isn't added twice")
+    ok(environment_of(env={"DPHUGE_DECAY_MS": "5"})["DPHUGE_DECAY_MS"] == "5", "other settings come through")
+    r = dphuge("run", "--stats", "--", PYTHON, "-c", "bytearray(1 << 24)")
+    ok(r.returncode == 0 and f"backend {BACKEND}" in r.stderr and "coverage:" in r.stderr, "run --stats reports at exit")
+    r = dphuge("run", "--dry-run", "--threshold", "1M", "--", "printf", "%s|", "a b", "it's", "")
+    ok(r.returncode == 0 and f"LD_PRELOAD={LIBRARY} DPHUGE_THRESHOLD=1M printf " in r.stdout, "run --dry-run shows it")
+    shown = subprocess.run(["/bin/sh", "-c", r.stdout], capture_output=True, text=True, env=CLEAN, timeout=60)
+    ok(shown.stdout == "a b|it's||", "in a form that a shell takes")
+    r = dphuge("run", "-v", "--", "echo", "x")
+    ok(r.stdout == "x\n" and one_line(r, "LD_PRELOAD=", "echo x"), "run -v shows it and runs it")
+
+
+def run_refuses():
+    for args, words in ((("--threshold", "1"), ("DPHUGE_THRESHOLD=1", "64K to 1G")),
+                        (("--backend", "none"), ("DPHUGE_BACKEND=none", "auto, driver, thp")),
+                        (("--promote", "101"), ("DPHUGE_PROMOTE=101", "0 to 100")),
+                        (("--small", "tiny"), ("DPHUGE_SMALL=tiny", "jemalloc or huge"))):
+        r = dphuge("run", *args, "--", "true")
+        ok(r.returncode == 2 and one_line(r, *words), f"run {' '.join(args)} is refused, with what is allowed")
+    r = dphuge("run", "--backend", "driver", "--", "true")
+    ok(r.returncode == (0 if DRIVER else 2) and (DRIVER or one_line(r, "/dev/dphuge can't be mapped")),
+       "run --backend driver needs the device")
+    r = dphuge("run")
+    ok(r.returncode == 2 and one_line(r, "no COMMAND"), "run: no command")
+    r = dphuge("run", "--", "/no/such")
+    ok(r.returncode == 127 and one_line(r, "/no/such", "no such command"), "run: a command that isn't there: 127")
+    r = dphuge("run", "no-such-command")
+    ok(r.returncode == 127 and one_line(r, "no-such-command"), "nor in PATH: 127")
+    r = dphuge("run", "/etc")
+    ok(r.returncode == 126 and one_line(r, "/etc", "executable"), "run: a folder: 126")
+    r = dphuge("run", "/etc/passwd")
+    ok(r.returncode == 126 and one_line(r, "/etc/passwd", "executable"), "run: a file that isn't executable: 126")
+    with tempfile.TemporaryDirectory() as name:
+        at = Path(name)
+        true = Path("/bin/true").read_bytes()
+
+        def program(name, content, mode=0o755):
+            path = at / name
+            path.write_bytes(content)
+            path.chmod(mode)
+            return path
+
+        cases = [("statically linked", Path("/bin/busybox")),
+                 ("statically linked", program("script", b"#! /bin/busybox sh\n")),
+                 ("a 32-bit program", program("32", b"\x7fELF\x01" + true[5:16] + b"\x02\x00\x03\x00\x01" + bytes(64))),
+                 ("another processor", program("arm", true[:18] + b"\xb7\x00" + true[20:])),
+                 ("no ELF program", program("text", b"echo x\n"))]
+        if os.getuid() == 0:
+            setuid = program("setuid", true)
+            os.chown(setuid, 65534, 65534)
+            setuid.chmod(0o4755)
+            cases.append(("setuid", setuid))
+            setgid = program("setgid", true)
+            os.chown(setgid, 0, 65534)
+            setgid.chmod(0o2755)
+            cases.append(("setgid", setgid))
+        for what, path in cases:
+            r = dphuge("run", "--", path)
+            ok(r.returncode == 125 and one_line(r, what, "preloaded"), f"run: {path.name}: {what}: 125")
+        r = dphuge("run", "--", program("orphan", b"#!/no/such/interpreter\n"))
+        ok(r.returncode == 127 and one_line(r, "/no/such/interpreter"), "run: a script without its interpreter: 127")
+        # The command far from its library, and in a folder that LD_PRELOAD can't name.
+        alone = at / "alone"
+        shutil.copy(COMMAND, alone)
+        r = subprocess.run([alone, "run", "true"], capture_output=True, text=True, env=CLEAN, timeout=60)
+        ok(r.returncode == 125 and one_line(r, "libdphuge.so", "install"), "run: no library: 125")
+        r = subprocess.run([alone, "doctor"], capture_output=True, text=True, env=CLEAN, timeout=60)
+        ok(r.returncode == 1 and re.search(r"FAIL  library .*No such file", r.stdout) and "=> install" in r.stdout,
+           "doctor without the library: FAIL, what to do, and status 1")
+        for folder in ("a b/command", "a b/preload"):
+            (at / folder).mkdir(parents=True)
+        shutil.copy(COMMAND, at / "a b/command")
+        shutil.copy(LIBRARY, at / "a b/preload")
+        r = subprocess.run([at / "a b/command/dphuge", "run", "true"], capture_output=True, text=True, env=CLEAN, timeout=60)
+        ok(r.returncode == 125 and one_line(r, "a b", "space"), "run: a path that LD_PRELOAD can't hold: 125")
+
+
+def check():
+    with holder() as pid:
+        r = dphuge("check", pid)
+        ok(r.returncode == 0 and r.stdout.startswith(f"{pid} (python3): active, backend {BACKEND}, large from 131072"),
+           f"check: {r.stdout.strip()}")
+    r = dphuge("check", pid)
+    ok(r.returncode == 1 and r.stdout == f"{pid}: no such process\n", "check: a process that has ended")
+    with holder({"DPHUGE_EXCEPT": "python3*"}) as pid:
+        r = dphuge("check", pid)
+        ok(r.returncode == 1 and "no large heap: DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out" in r.stdout,
+           "check: left out by DPHUGE_EXCEPT")
+    with holder(command=[PYTHON, "-c", HOLD]) as pid:
+        r = dphuge("check", pid)
+        ok(r.returncode == 1 and "LD_PRELOAD was not set" in r.stdout and "dphuge run -- COMMAND" in r.stdout,
+           "check: LD_PRELOAD isn't set")
+    with holder({"LD_PRELOAD": "/no/such/libdphuge.so"}, [PYTHON, "-c", HOLD]) as pid:
+        r = dphuge("check", pid)
+        ok(r.returncode == 1 and "LD_PRELOAD names /no/such/libdphuge.so, which doesn't exist" in r.stdout,
+           "check: LD_PRELOAD names a file that isn't there")
+    with holder({"LD_PRELOAD": str(LIBRARY)}, ["/bin/busybox", "sh", "-c", "echo ready; read x"]) as pid:
+        r = dphuge("check", pid)
+        ok(r.returncode == 1 and "statically linked" in r.stdout, "check: a static program")
+    for bad in ("x", "0", "-1", "1.5", "99999999999"):
+        r = dphuge("check", "--", bad)
+        ok(r.returncode == 2 and one_line(r, bad), f"check {bad} is refused")
+    ok(dphuge("check").returncode == 2 and dphuge("check", 1, 2).returncode == 2, "check: one PID")
+    if os.getuid():
+        return
+    with tempfile.TemporaryDirectory() as name, holder() as pid:
+        os.chmod(name, 0o755)
+        shutil.copy(COMMAND, name)
+        r = subprocess.run([f"{name}/dphuge", "check", str(pid)], capture_output=True, text=True, user=65534, group=65534,
+                           extra_groups=[], env=CLEAN, timeout=60)
+        ok(r.returncode == 1 and "can't be looked into" in r.stdout, "check: somebody else's process")
+
+
+def smaps_of(pid):
+    """(resident, in 2 MiB pages) of the mapping of most memory, in bytes."""
+    best = (0, 0)
+    resident = 0
+    for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "Rss":
+            resident, huge = int(value.split()[0]) << 10, 0
+        elif name in ("AnonHugePages", "FilePmdMapped") and resident:
+            huge += int(value.split()[0]) << 10
+            best = max(best, (resident, huge))
+    return best
+
+
+def stat():
+    with holder() as pid, holder({"DPHUGE_BACKEND": "base"}) as other, holder({"DPHUGE_EXCEPT": "python3*"}) as idle:
+        r = dphuge("stat", "--json", pid)
+        found = json.loads(r.stdout)
+        row = found["processes"][0]
+        resident, huge = smaps_of(pid)
+        ok(r.returncode == 0 and row["pid"] == pid and row["command"] == "python3" and row["backend"] == BACKEND,
+           "stat --json PID: the process")
+        ok(72 * MIB <= row["in_use"] < 90 * MIB and 64 * MIB <= row["resident"] < 90 * MIB, f"its figures: {row}")
+        ok(row["resident"] >= resident >= 64 * MIB and row["huge"] >= huge and row["huge"] <= row["resident"],
+           f"as the kernel has them: {resident} and {huge}")
+        ok((found["driver"] is not None) == DRIVER and (not DRIVER or found["driver"]["promotions"] > 0),
+           "the driver's counters, if it's loaded")
+        r = dphuge("stat", pid)
+        ok(r.returncode == 0 and re.search(rf"^ *{pid} python3 +{BACKEND} +7\d.\d MiB +\d", r.stdout, re.M) and
+           ("driver: " in r.stdout) == DRIVER, "stat PID: as a table")
+        ok(DRIVER == ("promotions" in row) and row.get("promotions", 1) > 0 and DRIVER == ("PROMOTED" in r.stdout),
+           "on the driver with its own counters")
+        r = dphuge("stat", "--prometheus")
+        metrics = dict(re.findall(rf'^(dphuge_heap_\w+)\{{pid="{pid}",command="python3",backend="{BACKEND}"\}} (\d+)$',
+                                  r.stdout, re.M))
+        ok(r.returncode == 0 and int(metrics["dphuge_heap_resident_bytes"]) == row["resident"] and
+           all(re.match(r"# (HELP|TYPE) \w+ |\w+(\{.*\})? \d+$", line) for line in r.stdout.splitlines()) and
+           DRIVER == ("dphuge_driver_bytes " in r.stdout) == ("dphuge_heap_promotions_total" in metrics),
+           f"stat --prometheus: {len(metrics)} metrics")
+        listed = {row["pid"]: row for row in json.loads(dphuge("stat", "--json").stdout)["processes"]}
+        ok(pid in listed and other in listed and idle not in listed and listed[other]["huge"] == 0,
+           "stat: all processes with a large heap; 4 KiB pages are none of 2 MiB")
+        watch = subprocess.Popen([COMMAND, "stat", "--json", "-i", "0.05", str(pid)], stdout=subprocess.PIPE, text=True,
+                                 env=CLEAN)
+        rows = [json.loads(watch.stdout.readline()) for _ in range(3)]
+        ok(all(row["processes"][0]["pid"] == pid for row in rows), "stat --interval: again and again")
+    ok(watch.wait(60) == 0, "until the process ends")
+    watch.stdout.close()
+    r = dphuge("stat", pid)
+    ok(r.returncode == 1 and one_line(r, str(pid), "dphuge check"), "stat: a process that has ended")
+    r = dphuge("stat", "--json", "--", PYTHON, "-c", "import time; a = bytearray(b'x') * (1 << 26); time.sleep(3); exit(5)")
+    rows = json.loads(r.stderr)["processes"]
+    ok(r.returncode == 5 and rows and rows[0]["resident"] >= 64 * MIB, "stat -- COMMAND: its fullest moment, its status")
+    r = dphuge("stat", "--", "true")
+    ok(r.returncode == 0 and ("no large heap" in r.stderr or " true " in r.stderr), "stat -- COMMAND that ends at once")
+    ok(dphuge("stat", "--", "/no/such").returncode == 127, "stat -- /no/such: 127")
+    for bad in ("0", "-1", "x", "1s", "nan", "86401"):
+        r = dphuge("stat", f"--interval={bad}")
+        ok(r.returncode == 2 and one_line(r, f"'{bad}'", "0.01 to 86400"), f"stat --interval {bad} is refused")
+    ok(dphuge("stat", 1, 2).returncode == 2 and dphuge("stat", 1, "--", "true").returncode == 2,
+       "stat: one PID, or a command")
+    with open("/dev/full", "w") as full:
+        r = subprocess.run([COMMAND, "stat"], stdout=full, stderr=subprocess.PIPE, text=True, env=CLEAN, timeout=60)
+        ok(r.returncode == 1 and one_line(r, "written"), "stat: a full disk is told")
+
+
+def counts(picture):
+    match = re.search(r"(\d+) blocks are one 2 MiB page.* (\d+) on 4 KiB pages", picture)
+    return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def picture():
+    with holder() as pid:
+        r = dphuge("map", pid)
+        huge, small = counts(r.stdout)
+        cells = sum(r.stdout.rsplit("\n", 2)[0].count(c) for c in "█░▒▓")
+        ok(r.returncode == 0 and huge + small >= 32 and cells >= huge + small, f"map: {huge} + {small} blocks drawn")
+        rows = [line for line in r.stdout.splitlines() if re.match(r" *[0-9a-f]{8,} ", line)]
+        ok(rows and all(len(line.split(None, 1)[1]) <= 64 for line in rows), "map: 64 cells a row at most")
+        r = dphuge("map", pid, env={"LC_ALL": "C"})
+        ok(r.returncode == 0 and r.stdout.isascii() and counts(r.stdout) == (huge, small), "map: in ASCII, if it must be")
+    with holder({"DPHUGE_BACKEND": "base"}) as pid:
+        huge, small = counts(dphuge("map", pid).stdout)
+        ok(huge == 0 and small >= 32, f"map: backend base: {huge} + {small}")
+    with holder({"DPHUGE_BACKEND": "base"}, [COMMAND, "run", "--", PYTHON, "-c", SPARSE]) as pid:
+        r = dphuge("map", pid)
+        ok(r.stdout.count("░") >= 30, f"map: sparse use is light: {r.stdout.count('░')}")
+    ok(dphuge("map", pid).returncode == 1 and dphuge("map").returncode == 2 and dphuge("map", "x").returncode == 2,
+       "map: a process that has ended, none, and no number")
+
+
+def doctor():
+    r = dphuge("doctor")
+    lines = [line for line in r.stdout.splitlines() if not line.startswith(" ")]
+    ok(len(lines) == 11 and all(re.match(r"(ok  |warn|FAIL)  \S+ +\S", line) for line in lines),
+       "doctor: a line for each of 11 things")
+    ok(r.returncode == any(line.startswith("FAIL") for line in lines), "doctor: status 1 if one fails")
+    for before, line in zip(r.stdout.splitlines(), r.stdout.splitlines()[1:]):
+        if line.startswith(" ") and before.startswith("ok"):
+            ok(False, f"doctor: advice where all is well: {line}")
+    ok(re.search(r"^ok    library .*libdphuge.so \S+ on jemalloc 5", r.stdout, re.M), "doctor: the library and jemalloc")
+    module = re.search(r"^(\w+) +module +(.*)$", r.stdout, re.M)
+    ok(module[1] == ("ok" if DRIVER else "warn"), f"doctor: {module[2]}")
+    ok(re.search(r"^ok    device ", r.stdout, re.M), "doctor: the device")
+    r = dphuge("doctor", "now")
+    ok(r.returncode == 2 and one_line(r, "no argument"), "doctor takes no argument")
+
+
+def complete(*words):
+    """What bash offers for the last of @words."""
+    script = f"source {TOP}/command/completion.bash; " + r"""
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dphuge; printf '%s\n' "${COMPREPLY[@]}" """
+    r = subprocess.run(["/bin/bash", "-c", script, "bash", *words], capture_output=True, text=True, env=CLEAN, timeout=60)
+    return set(r.stdout.split()) if not r.stderr else {r.stderr}
+
+
+def documents():
+    """--help, the manual and the completion have the same options."""
+    page = (TOP / "docs/dphuge.1.in").read_text(encoding="utf-8").replace("\\-", "-")
+    for name in ("run", "stat", "check", "map", "doctor"):
+        options = set(re.findall(r"(--[a-z-]+)", dphuge(name, "--help").stdout)) - {"--usage", "--help", "--version"}
+        offered = complete("dphuge", name, "--")
+        ok(all(option in page for option in options), f"dphuge(1) has {name}'s options: {' '.join(sorted(options)) or 'none'}")
+        ok(offered - {"--help"} == options or name in ("check", "map"), f"and bash completes them: {' '.join(sorted(offered))}")
+    ok(complete("dphuge", "st") == {"stat"} and "driver" in complete("dphuge", "run", "--backend", ""),
+       "bash completes commands and values")
+    ok("true" in complete("dphuge", "run", "--stats", "--", "tru"), "and the command that is to be run")
+    ok(str(os.getpid()) in complete("dphuge", "map", str(os.getpid())[:1]), "and processes")
+    formatted = subprocess.run(["groff", "-man", "-Tutf8", "-ww"], input=page, capture_output=True, text=True, check=False)
+    ok(formatted.returncode == 0 and not formatted.stderr, f"groff has no complaint {formatted.stderr[:200]}")
+    for line in re.search(r"\.SH EXAMPLES\n\.nf\n(.*?)\.fi", page, re.S)[1].splitlines():
+        r = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=600,
+                           env={**CLEAN, "PATH": f"{COMMAND.parent}:{CLEAN['PATH']}"})
+        ok(r.returncode == 0 or "doctor" in line, f"example: {line}")
+
+
+def main():
+    general()
+    documents()
+    run()
+    run_refuses()
+    check()
+    stat()
+    picture()
+    doctor()
+    return done()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
