@@ -109,10 +109,9 @@ int cmd_check(int argc, char **argv)
 		printf("%d (%s): %s is loaded, but there is no large heap: %s\n", pid, process.name, process.library,
 		       process.beacon.no_backend);
 		return STATUS_NO;
-	case PROCESS_STARTING: printf("%d (%s): not active yet: it is starting\n", pid, process.name); return STATUS_NO;
-	case PROCESS_UNKNOWN:
-		printf("%d (%s): %s is loaded, which is of another version than this command\n", pid, process.name,
-		       process.library);
+	case PROCESS_STARTING:
+		printf("%d (%s): not active yet: %s is starting, or is of another version than this command\n", pid,
+		       process.name, process.library);
 		return STATUS_NO;
 	case PROCESS_FORBIDDEN:
 		printf("%d (%s): can't be looked into: that takes its user's rights, or root's\n", pid, process.name);

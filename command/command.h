@@ -71,9 +71,8 @@ void setup_apply(const struct setup *setup);
 enum process_state {
 	PROCESS_ACTIVE,    /* it has a large heap */
 	PROCESS_IDLE,      /* the library is there, without a large heap */
-	PROCESS_STARTING,  /* the library is there and isn't ready yet */
+	PROCESS_STARTING,  /* it is there and isn't ready yet, or is of another version */
 	PROCESS_WITHOUT,   /* it isn't there */
-	PROCESS_UNKNOWN,   /* an incompatible library */
 	PROCESS_FORBIDDEN, /* we may not look */
 	PROCESS_GONE,
 };

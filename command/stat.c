@@ -5,9 +5,11 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -121,6 +123,7 @@ static int stat_command(const struct job *job)
 	struct program program;
 	struct row row, best = {0};
 	struct rows rows = {&best, 0, 1, 0};
+	struct pollfd end = {.events = POLLIN}; /* the command's */
 	int status = program_check(job->command[0], &program);
 	pid_t pid;
 
@@ -135,15 +138,19 @@ static int stat_command(const struct job *job)
 		execv(program.path, job->command);
 		die(STATUS_CANT_RUN, "%s: %s", program.path, strerror(errno));
 	}
+	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (end.fd < 0)
+		die(STATUS_CANT_RUN, "pidfd_open: %s", strerror(errno));
 	signal(SIGINT, SIG_IGN); /* the command's business */
 	signal(SIGQUIT, SIG_IGN);
-	while (!waitpid(pid, &status, WNOHANG)) {
+	do {
 		if (row_look(pid, &row) == PROCESS_ACTIVE && row.resident >= best.resident) {
 			best = row;
 			rows.n = 1;
 		}
-		rest(interval);
-	}
+	} while (!poll(&end, 1, (int)(interval * 1000)));
+	if (waitpid(pid, &status, 0) != pid)
+		die(STATUS_CANT_RUN, "waitpid: %s", strerror(errno));
 	rows_show(stderr, job->form, false, &rows);
 	if (!rows.n)
 		say("%s ended before it could be looked at, or had no large heap", program.path);

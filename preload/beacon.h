@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a running process shows of its large heap to whoever may read its memory
- * (process_vm_readv(2)): the library keeps a pointer to this under the exported name
- * dphuge_beacon, so that it can be found in the library's file. Nothing is counted
- * for it: it says where the figures lie that the heap keeps anyway.
+ * (process_vm_readv(2)). It stands at the start of a page of the library's data, and
+ * is known by its first bytes. Nothing is counted for it: it says where the figures
+ * lie that the heap keeps anyway.
  */
 #ifndef DPHUGE_BEACON_H
 #define DPHUGE_BEACON_H
 
 #include <stdint.h>
 
-#define DPHUGE_BEACON_SYMBOL "dphuge_beacon"
 #define DPHUGE_BEACON_MAGIC "dphuge beacon 1" /* the layout; fields are only added */
 
 struct dphuge_beacon {

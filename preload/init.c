@@ -22,9 +22,6 @@ union state_page state_page __attribute__((aligned(4096))) = {
     .s = {.small = {boot_malloc, boot_calloc, boot_realloc, boot_free, boot_usable}},
 };
 
-/* By this name it's found from outside. */
-__attribute__((visibility("default"))) const struct dphuge_beacon *const dphuge_beacon = &state_page.s.beacon;
-
 static enum { STARTING_NOT, STARTING, STARTED } _Atomic phase;
 
 /*

@@ -121,7 +121,7 @@ struct small_heap {
 };
 
 struct state {
-	struct dphuge_beacon beacon; /* what all this looks like from outside */
+	struct dphuge_beacon beacon; /* what all this looks like from outside; first on its page */
 	size_t threshold;            /* 0 until ready: everything takes the slow path */
 	uintptr_t window;            /* address */
 	_Atomic size_t window_bytes; /* shrinks when the program limits its addresses */

@@ -58,6 +58,9 @@ sys.stdin.read()
 """
 
 
+HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
+
+
 @contextmanager
 def holder(env=None, command=None):
     """A process that holds 72 MiB, 64 of them touched, until it's let go."""
@@ -271,6 +274,14 @@ def stat():
     r = dphuge("stat", "--json", "--", PYTHON, "-c", "import time; a = bytearray(b'x') * (1 << 26); time.sleep(3); exit(5)")
     rows = json.loads(r.stderr)["processes"]
     ok(r.returncode == 5 and rows and rows[0]["resident"] >= 64 * MIB, "stat -- COMMAND: its fullest moment, its status")
+    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", HOSTILE]) as pid:
+        r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
+        ok(rb'command="?[31m\"\\?"' in r.stdout and r.stdout.isascii() and b"\x1b" not in r.stdout,
+           "stat: a name that is no text, or more, is made one")
+        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["command"] == '?[31m"\\?', "in JSON too")
+    start = time.monotonic()
+    ok(dphuge("stat", "-i", "3000", "--", "true").returncode == 0 and time.monotonic() - start < 1000,
+       "stat -i 3000 -- COMMAND ends with the command")
     r = dphuge("stat", "--", "true")
     ok(r.returncode == 0 and ("no large heap" in r.stderr or " true " in r.stderr), "stat -- COMMAND that ends at once")
     ok(dphuge("stat", "--", "/no/such").returncode == 127, "stat -- /no/such: 127")

@@ -17,7 +17,7 @@ print(f"{'' if good else 'not '}ok 1 - nm -D shows {len(found)} symbols; "
 family = {"malloc", "calloc", "realloc", "reallocarray", "free", "cfree", "posix_memalign", "aligned_alloc",
           "memalign", "valloc", "pvalloc", "malloc_usable_size", "malloc_trim", "mallinfo", "mallinfo2",
           "malloc_stats", "malloc_info", "mallopt", "free_sized", "free_aligned_sized"}
-others = {"dlopen", "malloc_conf", "dphuge_beacon", "dphuge_backend_name", "setrlimit", "setrlimit64", "prlimit", "prlimit64"}
+others = {"dlopen", "malloc_conf", "dphuge_backend_name", "setrlimit", "setrlimit64", "prlimit", "prlimit64"}
 new = {f"_Zn{kind}m{how}" for kind in "wa" for how in ("", "RKSt9nothrow_t", "St11align_val_t",
                                                        "St11align_val_tRKSt9nothrow_t")}
 delete = {f"_Zd{kind}Pv{how}" for kind in "la" for how in (
