@@ -48,6 +48,9 @@ def main():
         ok(r.stdout == f"{Path(name).name}/folder/program\n", f"a program in /tmp can be run ({r.stdout!r})")
     r = vm("--no-module", "--", "test", "!", "-e", "/dev/dphuge")
     ok(r.returncode == 0, "--no-module")
+    # The README's example.
+    r = vm("--", "sh", "-c", "LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null")
+    ok(r.returncode == 0 and "backend driver" in r.stderr, "README's example: a real program on the driver")
     r = vm("--", "sh", "-c", "echo 'WARNING: made up' > /dev/kmsg")
     ok(r.returncode == 125 and "WARNING: made up" in r.stderr, "a kernel complaint fails the run and is shown")
     r = vm("--timeout", 15, "--", "sleep", "1000")
