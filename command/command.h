@@ -99,8 +99,8 @@ struct vma {
 	bool device;             /* /dev/dphuge */
 };
 
-/* Calls @each for each mapping of @process's large heap that isn't a mere
- * reservation. False: it can't be read. */
+/* Calls @each for each mapping of @process's large heap that isn't a mere reservation,
+ * and for the device's elsewhere (DPHUGE_SMALL=huge). False: it can't be read. */
 bool vmas_each(const struct process *process, void (*each)(const struct vma *vma, void *arg), void *arg);
 
 #endif

@@ -34,8 +34,8 @@ bool vmas_each(const struct process *process, void (*each)(const struct vma *vma
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s", &from, &to, rights) == 3) {
 			if (in)
 				each(&vma, arg);
-			in = from >= window && to <= end && rights[0] == 'r';
 			vma = (struct vma){.start = from, .end = to, .device = strstr(line, "/dev/dphuge") != NULL};
+			in = rights[0] == 'r' && (vma.device || (from >= window && to <= end));
 		} else if (kilobytes(line, "Rss", &n)) {
 			vma.resident = n;
 		} else if (kilobytes(line, "AnonHugePages", &n) || kilobytes(line, "FilePmdMapped", &n)) {

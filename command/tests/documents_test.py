@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
@@ -16,7 +17,7 @@ from tap import done, ok  # noqa: E402
 
 LIBRARY = Path(os.environ["LIBDPHUGE"])
 BUILD = LIBRARY.parent.parent
-PAGES = ["README.md", "docs/operators.md", "docs/libdphuge.7.in"]  # dphuge(1)'s: test command
+PAGES = ["README.md", "docs/operators.md", "docs/recipes.md", "docs/libdphuge.7.in"]  # dphuge(1)'s: test command
 
 # What is run here: in a folder with your-program (and server) in it, the installed library
 # and the build folder replaced by this build's.
@@ -30,6 +31,9 @@ HERE = {
     "dphuge map PID",
     "dphuge doctor",
     "dphuge stat --prometheus > /var/lib/node_exporter/dphuge.prom.new",
+    'dphuge run -- /usr/bin/python3 -c "import numpy; a = numpy.ones(1 << 24); print((a * a).sum())"',
+    "dphuge run -- xz -9 -k -c /bin/bash > /dev/null",
+    "dphuge run -- zstd -q --ultra -22 --long=27 -c /bin/bash > /dev/null",
     "mv /var/lib/node_exporter/dphuge.prom.new /var/lib/node_exporter/dphuge.prom",
 }
 # What others run: the test, and a line of it that does.
@@ -44,6 +48,7 @@ ELSEWHERE = {
     "insmod kernel/dphuge.ko": ("kernel/tests/vm_test.py", "insmod /tmp/k/dphuge.ko"),
     "make -C kernel check": ("kernel/tests/vm_test.py", "make -s -C /tmp/k check"),
     "rmmod dphuge": ("kernel/tests/vm_test.py", "rmmod dphuge"),
+    "dphuge run --small huge -- redis-server": ("command/tests/documents_test.py", "def redis("),
     "scripts/vm [--kernel 6.1|6.12|7.3|debug] [--mem SIZE] [--cpus N] [--timeout S] [--no-module] -- COMMAND [ARG...]":
         ("kernel/tests/vm_test.py", 'TOP / "scripts/vm"'),
     "scripts/vm -- sh -c 'LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null'":
@@ -56,6 +61,8 @@ BY_HAND = {
     "perf record -e 'dphuge:*' -a -- sleep 10": "as above",
     "docker run --device /dev/dphuge -e LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so IMAGE": "needs an image",
     "podman run --device /dev/dphuge -e LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so IMAGE": "needs an image",
+    "java -XX:+UseTransparentHugePages -version": "scripts/programs installs Java, and runs it",
+    "systemctl edit postgresql@.service": "scripts/programs runs PostgreSQL's own server",
     "mokutil --import /var/lib/dkms/mok.pub": "asks for a password, and changes the firmware's variables",
     "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko": "needs a key that is enrolled",
 }
@@ -79,6 +86,25 @@ def run_here(line, folder, pid):
     return subprocess.run(["/bin/bash", "-c", line], cwd=folder, env=env, capture_output=True, text=True, timeout=600)
 
 
+def redis(folder):
+    """The recipe for Redis: most of what a million keys take is in 2 MiB pages, if there are any."""
+    socket = folder / "redis.sock"
+    client = ["redis-cli", "-s", socket]
+    with subprocess.Popen([BUILD / "command/dphuge", "run", "--small", "huge", "--", "redis-server", "--port", "0", "--save",
+                           "", "--unixsocket", socket, "--enable-debug-command", "yes"], stdout=subprocess.DEVNULL,
+                          cwd=folder) as server:
+        for _ in range(600):
+            if subprocess.run([*client, "ping"], capture_output=True, check=False).returncode == 0:
+                break
+            time.sleep(0.2)
+        subprocess.run([*client, "debug", "populate", "300000", "key", "100"], capture_output=True, check=True)
+        roll = Path(f"/proc/{server.pid}/smaps_rollup").read_text(encoding="ascii")
+        found = {name: int(kb) for name, kb in re.findall(r"^(Rss|AnonHugePages): +(\d+)", roll, re.M)}
+        size = subprocess.run([*client, "dbsize"], capture_output=True, text=True, check=True).stdout.strip()
+        subprocess.run([*client, "shutdown", "nosave"], capture_output=True, check=False)
+    ok(size == "300000" and found["Rss"] > 30000, f"Redis: {size} keys, {found['AnonHugePages']} of {found['Rss']} kB in 2 MiB pages")
+
+
 def main():
     lines = [(page, line) for page in PAGES for line in command_lines(page)]
     with tempfile.TemporaryDirectory() as name:
@@ -100,6 +126,7 @@ def main():
                 else:
                     ok(line in BY_HAND, f"{page}: {line} ({BY_HAND.get(line, 'has no place in this test')})")
             process.stdin.close()
+        redis(folder)
     known = HERE | ELSEWHERE.keys() | BY_HAND.keys()
     gone = known - {line for _, line in lines}
     ok(not gone, f"no line is known here that stands nowhere {sorted(gone) or ''}")
