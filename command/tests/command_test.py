@@ -365,8 +365,24 @@ def documents():
         ok(r.returncode == 0 or "doctor" in line, f"example: {line}")
 
 
+def header():
+    """dphuge-malloc.h: what a program hears, with and without us."""
+    asks = COMMAND.parent / "tests/asks"
+
+    def answers(*command):
+        r = subprocess.run([*command, asks], capture_output=True, text=True, env=CLEAN, timeout=60)
+        return dict(line.split(": ") for line in r.stdout.splitlines())
+
+    with_us, without = answers(COMMAND, "run", "--"), answers()
+    ok(with_us["backend"] == BACKEND and without["backend"] == "none", f"dphuge_backend(): {with_us['backend']}, none")
+    ok(without["not ours"] == ("ENXIO" if DRIVER else "ENOENT"), f"dphuge_set_promote() elsewhere: {without['not ours']}")
+    if DRIVER:
+        ok((without["101"], without["25"], without["threshold"]) == ("EINVAL", "0", "25"), "and of a mapping: it is set")
+
+
 def main():
     general()
+    header()
     documents()
     run()
     run_refuses()
