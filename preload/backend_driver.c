@@ -84,19 +84,25 @@ const struct backend backend_driver = {
     .coverage = smaps_coverage,
 };
 
-bool backend_driver_usable(void)
+/* Why the device can't be used: an errno, or 0. */
+int backend_driver_error(void)
 {
+	int saved = errno, err = 0;
+	int fd = sys_open(DPHUGE_DEVICE, O_RDWR | O_CLOEXEC);
 	char *p;
-	int fd = open_device();
 
-	if (fd < 0)
-		return false;
-	p = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	sys_close(fd);
-	if (p == MAP_FAILED)
-		return false;
-	munmap(p, BLOCK_BYTES);
-	return true;
+	if (fd < 0) {
+		err = errno;
+	} else {
+		p = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		if (p == MAP_FAILED)
+			err = errno;
+		else
+			munmap(p, BLOCK_BYTES);
+		sys_close(fd);
+	}
+	errno = saved;
+	return err;
 }
 
 /* Counters of all our mappings, asked one by one. */

@@ -90,10 +90,25 @@ static size_t memory_bytes(void)
 	return ((size_t)info.totalram + info.totalswap) * info.mem_unit;
 }
 
+#define WANTED "DPHUGE_BACKEND=driver: "
+
+static const char *no_driver(int err)
+{
+	switch (err) {
+	case ENOENT:
+	case ENODEV:
+	case ENXIO: return WANTED "no /dev/dphuge: load the driver, or start the container with --device";
+	case EACCES:
+	case EPERM: return WANTED "no permission to use /dev/dphuge";
+	case ENOMEM: return WANTED "/dev/dphuge can't be mapped: a limit of the driver or of memory is reached";
+	default: return WANTED "/dev/dphuge can't be mapped";
+	}
+}
+
 /* Sets fixed->backend and its number, or why there is none. */
 static void choose_backend(const struct config *config)
 {
-	static const char no_device[] = "DPHUGE_BACKEND=driver: /dev/dphuge can't be mapped";
+	int err;
 
 	fixed->no_backend = "no addresses to be had";
 	if (!config_includes_us(config)) {
@@ -102,12 +117,12 @@ static void choose_backend(const struct config *config)
 	}
 	fixed->choice = config->backend;
 	if (config->backend == BACKEND_AUTO)
-		fixed->choice = backend_driver_usable() ? BACKEND_DRIVER : BACKEND_THP;
-	else if (config->backend == BACKEND_DRIVER && !backend_driver_usable()) {
+		fixed->choice = backend_driver_error() ? BACKEND_THP : BACKEND_DRIVER;
+	else if (config->backend == BACKEND_DRIVER && (err = backend_driver_error())) {
+		fixed->no_backend = no_driver(err);
 		if (config->strict)
-			fatal("%s; DPHUGE_STRICT=1 stops here", no_device);
-		message("%s; large requests go to jemalloc", no_device);
-		fixed->no_backend = no_device;
+			fatal("%s; DPHUGE_STRICT=1 stops here", fixed->no_backend);
+		message("%s; large requests go to jemalloc", fixed->no_backend);
 		return;
 	}
 	fixed->backend = backend_by(fixed->choice);

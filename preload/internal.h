@@ -75,7 +75,7 @@ struct backend {
 };
 
 extern const struct backend backend_driver, backend_thp, backend_hugetlb, backend_base;
-bool backend_driver_usable(void);
+int backend_driver_error(void);
 void backend_hugetlb_prefork(void);
 void backend_hugetlb_parent(void);
 void backend_hugetlb_child(void);

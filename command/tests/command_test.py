@@ -128,7 +128,7 @@ def run_refuses():
         r = dphuge("run", *args, "--", "true")
         ok(r.returncode == 2 and one_line(r, *words), f"run {' '.join(args)} is refused, with what is allowed")
     r = dphuge("run", "--backend", "driver", "--", "true")
-    ok(r.returncode == (0 if DRIVER else 2) and (DRIVER or one_line(r, "/dev/dphuge can't be mapped")),
+    ok(r.returncode == (0 if DRIVER else 2) and (DRIVER or one_line(r, "no /dev/dphuge", "load the driver", "--device")),
        "run --backend driver needs the device")
     r = dphuge("run")
     ok(r.returncode == 2 and one_line(r, "no COMMAND"), "run: no command")
@@ -380,8 +380,32 @@ def header():
         ok((without["101"], without["25"], without["threshold"]) == ("EINVAL", "0", "25"), "and of a mapping: it is set")
 
 
+def no_permission():
+    """The device is there, and may not be used."""
+    if not DRIVER or os.getuid():
+        return
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        for part in ("command/dphuge", "preload/libdphuge.so"):
+            (folder / part).parent.mkdir()
+            shutil.copy(COMMAND.parent.parent / part, folder / part)
+        os.chmod("/dev/dphuge", 0o600)
+        try:
+            r = subprocess.run([folder / "command/dphuge", "run", "--backend", "driver", "true"], capture_output=True,
+                               text=True, user=65534, group=65534, extra_groups=[], env=CLEAN, timeout=60)
+            ok(r.returncode == 2 and one_line(r, "no permission to use /dev/dphuge"), "run: a device of others: it's said")
+            r = subprocess.run([folder / "command/dphuge", "doctor"], capture_output=True, text=True, user=65534,
+                               group=65534, extra_groups=[], env=CLEAN, timeout=60)
+            ok(r.returncode == 1 and re.search(r"FAIL  device .*Permission denied\n +=> chmod 0666", r.stdout),
+               "doctor: and how to mend it")
+        finally:
+            os.chmod("/dev/dphuge", 0o666)
+
+
 def main():
     general()
+    no_permission()
     header()
     documents()
     run()

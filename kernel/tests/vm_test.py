@@ -24,6 +24,9 @@ def classical():
         headers = guest_kernel.Kernel("6.1").headers()
         made = subprocess.run(["make", "-C", source, f"KDIR={headers}", "CC=gcc-12"], capture_output=True, text=True)
         ok(made.returncode == 0 and (source / "dphuge.ko").exists(), "make in kernel/ builds dphuge.ko")
+        made = subprocess.run(["make", "-C", source, "KVER=9.9"], capture_output=True, text=True)
+        ok(made.returncode and "no kernel headers in /lib/modules/9.9/build: apt-get install linux-headers-9.9" in made.stderr,
+           "without headers it says what to install")
         script = f"""set -e; cp -r {source} /tmp/k; insmod /tmp/k/dphuge.ko; test -c /dev/dphuge
 make -s -C /tmp/k check programs='policy_test basic giveback'; rmmod dphuge; test ! -e /dev/dphuge; echo done"""
         r = vm("--no-module", "--", "sh", "-c", script)
