@@ -357,8 +357,17 @@ def documents():
        "bash completes commands and values")
     ok("true" in complete("dphuge", "run", "--stats", "--", "tru"), "and the command that is to be run")
     ok(str(os.getpid()) in complete("dphuge", "map", str(os.getpid())[:1]), "and processes")
-    formatted = subprocess.run(["groff", "-man", "-Tutf8", "-ww"], input=page, capture_output=True, text=True, check=False)
-    ok(formatted.returncode == 0 and not formatted.stderr, f"groff has no complaint {formatted.stderr[:200]}")
+    device = (TOP / "docs/dphuge.4.in").read_text(encoding="utf-8")
+    for number, text in (1, page), (4, device):
+        formatted = subprocess.run(["groff", "-man", "-Tutf8", "-ww"], input=text, capture_output=True, text=True, check=False)
+        ok(formatted.returncode == 0 and not formatted.stderr, f"groff has no complaint about dphuge({number}) {formatted.stderr[:200]}")
+    contract = (TOP / "kernel/include/uapi/dphuge.h").read_text(encoding="utf-8")
+    said = set(re.findall(r"\b(DPHUGE_(?:IOC_)?[A-Z]+|E[A-Z0-9]{3,})\b", device))
+    wanted = set(re.findall(r"\b(DPHUGE_IOC_[A-Z]+|E[A-Z0-9]{3,})\b", contract)) - {"DPHUGE_IOC_MAGIC", "EFAULT"}
+    ok(wanted <= said, f"dphuge(4) has each ioctl and error of the contract {sorted(wanted - said) or ''}")
+    source = "".join(path.read_text(encoding="utf-8") for path in (TOP / "kernel").glob("*.c"))
+    parameters = set(re.findall(r"module_param\w*\((\w+),", source)) | set(re.findall(r"MODULE_PARM_DESC\((\w+),", source))
+    ok(parameters and all(f"BR {name} " in device for name in parameters), f"and each parameter: {' '.join(sorted(parameters))}")
     for line in re.search(r"\.SH EXAMPLES\n\.nf\n(.*?)\.fi", page, re.S)[1].splitlines():
         r = subprocess.run(["/bin/sh", "-c", line], capture_output=True, text=True, timeout=600,
                            env={**CLEAN, "PATH": f"{COMMAND.parent}:{CLEAN['PATH']}"})

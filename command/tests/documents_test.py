@@ -49,6 +49,8 @@ ELSEWHERE = {
     "make -C kernel check": ("kernel/tests/vm_test.py", "make -s -C /tmp/k check"),
     "rmmod dphuge": ("kernel/tests/vm_test.py", "rmmod dphuge"),
     "dphuge run --small huge -- redis-server": ("command/tests/documents_test.py", "def redis("),
+    "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko":
+        ("scripts/packages", "scripts/sign-file sha256 key.priv key.der dphuge.ko"),
     "scripts/vm [--kernel 6.1|6.12|7.3|debug] [--mem SIZE] [--cpus N] [--timeout S] [--no-module] -- COMMAND [ARG...]":
         ("kernel/tests/vm_test.py", 'TOP / "scripts/vm"'),
     "scripts/vm -- sh -c 'LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null'":
@@ -64,7 +66,6 @@ BY_HAND = {
     "java -XX:+UseTransparentHugePages -version": "scripts/programs installs Java, and runs it",
     "systemctl edit postgresql@.service": "scripts/programs runs PostgreSQL's own server",
     "mokutil --import /var/lib/dkms/mok.pub": "asks for a password, and changes the firmware's variables",
-    "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko": "needs a key that is enrolled",
 }
 NO_COMMAND = re.compile(r"\[Service\]|Environment=|options dphuge ")  # lines of files
 
