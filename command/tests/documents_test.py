@@ -51,6 +51,9 @@ ELSEWHERE = {
     "dphuge run --small huge -- redis-server": ("command/tests/documents_test.py", "def redis("),
     "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko":
         ("scripts/packages", "scripts/sign-file sha256 key.priv key.der dphuge.ko"),
+    "bpftrace -e 'tracepoint:dphuge:dphuge_promote { @[comm] = count(); }'":
+        ("kernel/tests/tracing_test.py", '["bpftrace", "-e", program]'),
+    "perf record -e 'dphuge:*' -a -- sleep 10": ("kernel/tests/tracing_test.py", "perf record {options}"),
     "scripts/vm [--kernel 6.1|6.12|7.3|debug] [--mem SIZE] [--cpus N] [--timeout S] [--no-module] -- COMMAND [ARG...]":
         ("kernel/tests/vm_test.py", 'TOP / "scripts/vm"'),
     "scripts/vm -- sh -c 'LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null'":
@@ -59,8 +62,6 @@ ELSEWHERE = {
 # What takes a machine of one's own, and why.
 BY_HAND = {
     "scripts/demo": "runs real programs for minutes, and measures",
-    "bpftrace -e 'tracepoint:dphuge:dphuge_promote { @[comm] = count(); }'": "test watch has the same tracepoints by tracefs",
-    "perf record -e 'dphuge:*' -a -- sleep 10": "as above",
     "docker run --device /dev/dphuge -e LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so IMAGE": "needs an image",
     "podman run --device /dev/dphuge -e LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so IMAGE": "needs an image",
     "java -XX:+UseTransparentHugePages -version": "scripts/programs installs Java, and runs it",
