@@ -8,21 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static error_t parse(int key, char *value, struct argp_state *state)
-{
-	pid_t *pid = state->input;
-
-	switch (key) {
-	case ARGP_KEY_ARG:
-		if (*pid)
-			argp_error(state, "one PID at a time");
-		*pid = pid_of(value);
-		return 0;
-	case ARGP_KEY_NO_ARGS: argp_error(state, "no PID"); return 0;
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
 /* What the process was started with, as far as we may read it; @text is "" otherwise. */
 static bool preload_of(pid_t pid, char text[PATH_MAX])
 {
@@ -88,7 +73,7 @@ int cmd_check(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    NULL,
-	    parse,
+	    parse_pid,
 	    "PID",
 	    "Say whether the library is active in process PID, with which backend, and if not, why.\v"
 	    "exit status: 0 active; 1 not; 2 a wrong argument.",

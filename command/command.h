@@ -5,6 +5,7 @@
 
 #include "../preload/beacon.h"
 
+#include <argp.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,8 @@ void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void die(int status, const char *fmt, ...) __attribute__((format(printf, 2, 3), noreturn));
 /* A process's number, or the end. */
 pid_t pid_of(const char *text);
+/* argp's parser of a subcommand that takes one PID, into the pid_t (0 before) at its input. */
+error_t parse_pid(int key, char *value, struct argp_state *state);
 /* Bytes as people read them: "3.5 GiB". */
 const char *human(uint64_t bytes, char text[16]);
 /* The first line of a file without its end, or NULL. */

@@ -126,21 +126,6 @@ static void draw_vma(const struct vma *vma, void *arg)
 	}
 }
 
-static error_t parse(int key, char *value, struct argp_state *state)
-{
-	pid_t *pid = state->input;
-
-	switch (key) {
-	case ARGP_KEY_ARG:
-		if (*pid)
-			argp_error(state, "one PID at a time");
-		*pid = pid_of(value);
-		return 0;
-	case ARGP_KEY_NO_ARGS: argp_error(state, "no PID"); return 0;
-	default: return ARGP_ERR_UNKNOWN;
-	}
-}
-
 static void legend(const struct picture *p)
 {
 	char small[16];
@@ -157,11 +142,10 @@ int cmd_map(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    NULL,
-	    parse,
+	    parse_pid,
 	    "PID",
-	    "Draw the large heap of process PID, a cell for each 2 MiB: one page, or how much of it is touched on 4 "
-	    "KiB "
-	    "pages.\v"
+	    "Draw the large heap of process PID, a cell for each 2 MiB: one page, or how much of it is touched on "
+	    "4 KiB pages.\v"
 	    "exit status: 0; 1 if PID has no large heap, or may not be looked into; 2 for a wrong argument.",
 	    NULL,
 	    NULL,

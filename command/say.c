@@ -2,6 +2,7 @@
 /* Messages, and small things that are read and written everywhere. */
 #include "command.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -43,6 +44,21 @@ pid_t pid_of(const char *text)
 	if (errno || end == text || *end || n < 1 || n > INT_MAX)
 		die(STATUS_USAGE, "'%s' is no process's number", text);
 	return (pid_t)n;
+}
+
+error_t parse_pid(int key, char *value, struct argp_state *state)
+{
+	pid_t *pid = state->input;
+
+	switch (key) {
+	case ARGP_KEY_ARG:
+		if (*pid)
+			argp_error(state, "one PID at a time");
+		*pid = pid_of(value);
+		return 0;
+	case ARGP_KEY_NO_ARGS: argp_error(state, "no PID"); return 0;
+	default: return ARGP_ERR_UNKNOWN;
+	}
 }
 
 const char *human(uint64_t bytes, char text[16])

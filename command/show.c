@@ -84,6 +84,18 @@ static void show_json(FILE *to, const struct rows *rows)
 	json_object_put(all);
 }
 
+/* @value is a stranger's: process_look() has left only printable ASCII of it. */
+static void show_label(FILE *to, const char *name, const char *value)
+{
+	fprintf(to, ",%s=\"", name);
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			fputc('\\', to);
+		fputc(*value, to);
+	}
+	fputc('"', to);
+}
+
 /* A figure of each process, in the text format of Prometheus. @counted: of those on the
  * driver only. */
 static void show_metric(FILE *to, const struct rows *rows, const char *name, const char *type, const char *help,
@@ -95,14 +107,10 @@ static void show_metric(FILE *to, const struct rows *rows, const char *name, con
 
 		if (counted && !row->counted)
 			continue;
-		fprintf(to, "dphuge_heap_%s{pid=\"%d\",command=\"", name, row->process.pid);
-		for (const char *c = row->process.name; *c; c++) {
-			if (*c == '"' || *c == '\\')
-				fputc('\\', to);
-			fputc(*c == '\n' ? ' ' : *c, to);
-		}
-		fprintf(to, "\",backend=\"%s\"} %" PRIu64 "\n", row->process.beacon.backend,
-			*(const uint64_t *)((const char *)row + offset));
+		fprintf(to, "dphuge_heap_%s{pid=\"%d\"", name, row->process.pid);
+		show_label(to, "command", row->process.name);
+		show_label(to, "backend", row->process.beacon.backend);
+		fprintf(to, "} %" PRIu64 "\n", *(const uint64_t *)((const char *)row + offset));
 	}
 }
 

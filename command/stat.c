@@ -164,9 +164,9 @@ int cmd_stat(int argc, char **argv)
 	    parse,
 	    "[PID]\n[--] COMMAND [ARG...]",
 	    "Show how much of the large heap of process PID, of all, or of COMMAND while it runs, is in 2 MiB pages.\v"
-	    "IN USE counts what threads keep for reuse, FREED is what hasn't gone back to the system yet, RETURNED "
-	    "what "
-	    "has, since the start. Of a COMMAND the moment is shown at which most was resident, on standard error.\n\n"
+	    "IN USE counts what threads keep for reuse, FREED is what hasn't gone back to the system yet, "
+	    "RETURNED what has, since the start. Of a COMMAND the moment is shown at which most was resident, on "
+	    "standard error.\n\n"
 	    "exit status: 0; 1 if PID has no large heap; 2 for a wrong argument; COMMAND's, as `dphuge run`.",
 	    NULL,
 	    NULL,

@@ -150,6 +150,8 @@ __attribute__((visibility("default"))) const char *dphuge_backend_name(void)
 	return init_ready() && fixed->backend ? fixed->backend->name : NULL;
 }
 
+_Static_assert(offsetof(struct state, beacon) == 0, "tools look for it at the start of a page");
+
 static void describe(struct dphuge_beacon *b)
 {
 	*b = (struct dphuge_beacon){
