@@ -227,10 +227,14 @@ static bool unmap(struct arena *a, struct span *s)
 		return false;
 	}
 	a->mapped -= len;
-	a->purges++;
-	a->purged_bytes += len;
 	window_give(s);
 	return true;
+}
+
+static void count_purged(struct arena *a, size_t len)
+{
+	a->purges++;
+	a->purged_bytes += len;
 }
 
 /* Fresh memory, of the backend that @like has, if given. With the lock held. */
@@ -295,8 +299,11 @@ struct span *arena_map(unsigned int number, uint32_t pages, const struct span *l
  * the lock held. */
 void arena_unmap(struct arena *a, struct span *s)
 {
-	a->live -= (size_t)s->pages << PAGE_SHIFT;
-	(void)unmap(a, s);
+	size_t len = (size_t)s->pages << PAGE_SHIFT;
+
+	a->live -= len;
+	if (unmap(a, s))
+		count_purged(a, len);
 	arena_check(a);
 }
 
@@ -470,9 +477,9 @@ static void absorb_ends(struct arena *a, struct span *s)
 	}
 }
 
-/* Cut what is no whole block off the ends of @s, as dirty spans that may be looked
- * at again or not. False: nothing would be left. */
-static bool trim_to_blocks(struct arena *a, struct span *s,
+/* Cut what is no whole block off the ends of @s, as spans that are @how. False:
+ * nothing would be left. */
+static bool trim_to_blocks(struct arena *a, struct span *s, enum span_state how,
 			   void (*link)(struct arena *, struct span *, enum span_state))
 {
 	uint32_t end = s->first + s->pages;
@@ -503,9 +510,9 @@ static bool trim_to_blocks(struct arena *a, struct span *s,
 	}
 	span_map(s); /* the ends look at their neighbours */
 	if (front)
-		link(a, front, SPAN_DIRTY);
+		link(a, front, how);
 	if (back)
-		link(a, back, SPAN_DIRTY);
+		link(a, back, how);
 	return true;
 }
 
@@ -522,7 +529,7 @@ void arena_free_moved(struct arena *a, struct span *s, bool lost)
 {
 	size_t len = (size_t)s->pages << PAGE_SHIFT;
 
-	if (trim_to_blocks(a, s, release_end)) {
+	if (trim_to_blocks(a, s, SPAN_DIRTY, release_end)) {
 		a->live -= len;
 		if (!lost) {
 			release(a, s, SPAN_CLEAN);
@@ -544,29 +551,33 @@ static bool purge_oldest(struct arena *a)
 {
 	struct span *s = window_span(a->oldest);
 	bool unmapped = !backend_of(s)->purge, done;
+	size_t len;
 
 	unlink_free(a, s);
 	absorb_ends(a, s);
-	if (!trim_to_blocks(a, s, link_unaged)) {
+	if (!trim_to_blocks(a, s, SPAN_DIRTY, link_unaged)) {
 		link_unaged(a, s, SPAN_DIRTY);
 		return true;
 	}
 	s->state = SPAN_PURGING;
 	span_map(s);
+	len = (size_t)s->pages << PAGE_SHIFT;
 	pthread_mutex_unlock(&a->lock);
 	stats_sample();
-	done = unmapped || backend_of(s)->purge(page_address(s->first), (size_t)s->pages << PAGE_SHIFT);
+	done = unmapped || backend_of(s)->purge(page_address(s->first), len);
 	pthread_mutex_lock(&a->lock);
 	if (!done) { /* mlockall, say */
 		s->freed_ms = now_ms();
 		release(a, s, SPAN_DIRTY);
 		return false;
 	}
-	if (unmapped || number_of(a) == ARENA_HUGE)
-		return unmap(a, s);
-	a->purges++;
-	a->purged_bytes += (size_t)s->pages << PAGE_SHIFT;
-	release(a, s, SPAN_CLEAN);
+	if (unmapped || number_of(a) == ARENA_HUGE) {
+		if (!unmap(a, s))
+			return false;
+	} else {
+		release(a, s, SPAN_CLEAN);
+	}
+	count_purged(a, len);
 	return true;
 }
 
@@ -577,21 +588,26 @@ static bool purge_oldest(struct arena *a)
 pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* Clean spans hold no memory, unless their backend can only unmap: see that those
- * of whole blocks go too. With the arena's lock held. */
+ * of whole blocks go too, and the addresses of huge ones. With the arena's lock held. */
 static void unmap_clean(struct arena *a)
 {
 	for (unsigned int c = bin_class(BLOCK_PAGES); c < sizeof(a->clean.head) / sizeof(*a->clean.head); c++)
 		for (uint32_t id = a->clean.head[c], next; id; id = next) {
 			struct span *s = window_span(id);
+			bool held = !backend_of(s)->purge;
+			size_t len;
 
 			next = s->next;
-			if (backend_of(s)->purge)
+			if (!held && number_of(a) != ARENA_HUGE)
 				continue;
 			unlink_free(a, s);
-			if (!trim_to_blocks(a, s, link_unaged))
+			if (!trim_to_blocks(a, s, SPAN_CLEAN, link_unaged)) {
 				link_unaged(a, s, SPAN_CLEAN);
-			else
-				(void)unmap(a, s);
+				continue;
+			}
+			len = (size_t)s->pages << PAGE_SHIFT;
+			if (unmap(a, s) && held)
+				count_purged(a, len);
 		}
 }
 

@@ -447,8 +447,13 @@ static void nothing_works(void)
 
 	free_all();
 	atomic_store(&fail_one_in, 0);
+	fixed->backend = &backend_driver;
+	fixed->choice = BACKEND_DRIVER;
+	p[0] = large_alloc(65 * MIB, 256 * MIB, false); /* with much beside it that is clean */
+	large_free(p[0]);
 	large_trim();
-	ok(!sum_dirty(), "all freed: nothing is kept, %zu KiB", sum_dirty() >> 10);
+	ok(p[0] && !sum_dirty(), "all freed: nothing is kept, %zu KiB", sum_dirty() >> 10);
+	ok(!arenas[ARENA_HUGE].mapped, "no huge block stays mapped, %zu MiB", arenas[ARENA_HUGE].mapped >> 20);
 	atomic_store(&fail_one_in, 1);
 	for (unsigned int i = 0; i < 50; i++)
 		got += (p[i] = large_alloc(65 * MIB, 1, false)) != NULL;
