@@ -44,7 +44,7 @@ def in_child(function, *args):
 
 
 def programs(work, small):
-    """(name, command, input size in MB); smaller in the guest, which is emulated."""
+    """(name, command)"""
     numpy_mb, accesses = (128, 4) if small else (1024, 60)
     data = work / "data"
     in_child(inputs.log_lines, data, 2 if small else 16)
@@ -158,7 +158,8 @@ def positive(text):
 
 def main():
     parser = argparse.ArgumentParser(prog="demo", description=__doc__)
-    parser.add_argument("--rounds", type=positive, default=3, help="counted runs of each program on each side (default 3)")
+    parser.add_argument("--rounds", type=positive, help="counted runs of each program on each side (default 3; --quick: 1)")
+    parser.add_argument("--quick", action="store_true", help="small inputs, as in the guest, which is emulated: 2 minutes")
     parser.add_argument("--no-guest", action="store_true", help="this machine only")
     parser.add_argument("--kernel", choices=["6.1", "6.12"], default="6.1", help="the guest's kernel (default 6.1)")
     parser.add_argument("--inside", metavar="NAME", help=argparse.SUPPRESS)
@@ -171,7 +172,7 @@ def main():
         for result in measure(args.inside, args.rounds, True, say):
             say(json.dumps(result))
         return 0
-    results = measure("this machine", args.rounds, False, say)
+    results = measure("this machine", args.rounds or (1 if args.quick else 3), args.quick, say)
     if not args.no_guest:
         results += guest(args.kernel, 1)
     show(results)
