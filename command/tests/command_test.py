@@ -60,6 +60,28 @@ sys.stdin.read()
 
 HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
 
+# Writes into its own beacon, read-only as it is: a backend that is no name, and $ARENAS arenas.
+FORGER = """
+import os, re
+memory = os.open("/proc/self/mem", os.O_RDWR)
+for line in open("/proc/self/maps"):
+    start, end, rights = re.match(r"(\\w+)-(\\w+) (\\S+)", line).groups()
+    if "libdphuge.so" in line and "x" not in rights and "r" in rights:
+        for at in range(int(start, 16), int(end, 16), 4096):
+            if os.pread(memory, 15, at) == b"dphuge beacon 1":
+                os.pwrite(memory, b'a"\\\\}\\n\\x1b[31m\\0', at + 40)
+                if "ARENAS" in os.environ:
+                    os.pwrite(memory, int(os.environ["ARENAS"]).to_bytes(4, "little"), at + 184)
+""" + HOLD
+
+# 50 MB in small objects, each of which malloc is asked for.
+SMALL = """
+import sys
+a = [bytes(200) for i in range(200000)]
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
 
 @contextmanager
 def holder(env=None, command=None):
@@ -279,6 +301,18 @@ def stat():
         ok(rb'command="?[31m\"\\?"' in r.stdout and r.stdout.isascii() and b"\x1b" not in r.stdout,
            "stat: a name that is no text, or more, is made one")
         ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["command"] == '?[31m"\\?', "in JSON too")
+    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+        r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
+        ok(rb',backend="a\"\\}??[31m"} ' in r.stdout and r.stdout.isascii(), "stat: so is a backend that is no name")
+        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["backend"] == 'a"\\}??[31m', "in JSON too")
+    with holder({"ARENAS": str((1 << 32) - 1)}, [COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+        r = dphuge("stat", pid)
+        ok(r.returncode in (0, 1), f"stat: a process that says it has 4 Gi arenas: {r.stdout[-40:]!r} {r.stderr[-80:]!r}")
+    if DRIVER:
+        with holder({"PYTHONMALLOC": "malloc"}, [COMMAND, "run", "--small", "huge", "--", PYTHON, "-c", SMALL]) as pid:
+            row = json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]
+            ok(row["resident"] >= 45 * MIB and row["huge"] > row["resident"] // 2 and row["in_use"] < 20 * MIB,
+               f"stat: on the driver the memory of small objects counts with --small huge: {row}")
     start = time.monotonic()
     ok(dphuge("stat", "-i", "3000", "--", "true").returncode == 0 and time.monotonic() - start < 1000,
        "stat -i 3000 -- COMMAND ends with the command")
