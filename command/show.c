@@ -10,6 +10,47 @@
 #include <string.h>
 #include <unistd.h>
 
+/* A figure of a row or of the driver, as JSON and Prometheus have it. */
+struct figure {
+	const char *json, *metric, *type, *help;
+	size_t offset; /* of a uint64_t */
+};
+
+#define FIGURE(of, field, json, metric, type, help)                                                                    \
+	{                                                                                                              \
+		json, metric, type, help, offsetof(struct of, field)                                                   \
+	}
+#define PROMOTIONS "Blocks that became a 2 MiB page."
+#define COPIES "4 KiB pages copied on write after a fork."
+#define FALLBACKS "Times no 2 MiB folio could be had."
+
+static const struct figure of_heap[] = {
+    FIGURE(row, heap.live, "in_use", "in_use_bytes", "gauge", "In use, or kept by a thread for reuse."),
+    FIGURE(row, resident, "resident", "resident_bytes", "gauge", "Resident memory of the large heap."),
+    FIGURE(row, huge, "huge", "huge_bytes", "gauge", "Of the resident memory, what is in 2 MiB pages."),
+    FIGURE(row, heap.dirty, "freed", "freed_bytes", "gauge", "Freed and not yet returned to the system."),
+    FIGURE(row, heap.purged, "returned", "returned_bytes_total", "counter", "Returned to the system since the start."),
+};
+/* Of rows that are counted. */
+static const struct figure of_mappings[] = {
+    FIGURE(row, promotions, "promotions", "promotions_total", "counter", PROMOTIONS),
+    FIGURE(row, copies, "copies", "copies_total", "counter", COPIES),
+    FIGURE(row, fallbacks, "fallbacks", "fallbacks_total", "counter", FALLBACKS),
+};
+static const struct figure of_driver[] = {
+    FIGURE(driver_counters, promotions, "promotions", "promotions_total", "counter", PROMOTIONS),
+    FIGURE(driver_counters, copies, "copies", "copies_total", "counter", COPIES),
+    FIGURE(driver_counters, fallbacks, "fallbacks", "fallbacks_total", "counter", FALLBACKS),
+    FIGURE(driver_counters, bytes, "bytes", "bytes", "gauge", "Held now."),
+    FIGURE(driver_counters, limit_bytes, "limit_bytes", "limit_bytes", "gauge", "What all may hold together."),
+};
+#define COUNT(array) (sizeof(array) / sizeof(*(array)))
+
+static uint64_t value_of(const struct figure *figure, const void *of)
+{
+	return *(const uint64_t *)((const char *)of + figure->offset);
+}
+
 static double share(const struct row *row)
 {
 	return row->resident ? 100.0 * (double)row->huge / (double)row->resident : 0;
@@ -38,28 +79,22 @@ static void show_driver(FILE *to)
 			human(c.bytes, held), human(c.limit_bytes, limit));
 }
 
-static void put(struct json_object *to, const char *name, uint64_t value)
+static void put(struct json_object *to, const struct figure *figures, size_t n, const void *of)
 {
-	json_object_object_add(to, name, json_object_new_uint64(value));
+	for (size_t i = 0; i < n; i++)
+		json_object_object_add(to, figures[i].json, json_object_new_uint64(value_of(&figures[i], of)));
 }
 
 static struct json_object *json_of(const struct row *row)
 {
 	struct json_object *o = json_object_new_object();
 
-	put(o, "pid", (uint64_t)row->process.pid);
+	json_object_object_add(o, "pid", json_object_new_int(row->process.pid));
 	json_object_object_add(o, "command", json_object_new_string(row->process.name));
 	json_object_object_add(o, "backend", json_object_new_string(row->process.beacon.backend));
-	put(o, "in_use", row->heap.live);
-	put(o, "resident", row->resident);
-	put(o, "huge", row->huge);
-	put(o, "freed", row->heap.dirty);
-	put(o, "returned", row->heap.purged);
-	if (row->counted) {
-		put(o, "promotions", row->promotions);
-		put(o, "copies", row->copies);
-		put(o, "fallbacks", row->fallbacks);
-	}
+	put(o, of_heap, COUNT(of_heap), row);
+	if (row->counted)
+		put(o, of_mappings, COUNT(of_mappings), row);
 	return o;
 }
 
@@ -72,11 +107,7 @@ static void show_json(FILE *to, const struct rows *rows)
 		json_object_array_add(processes, json_of(&rows->row[i]));
 	if (driver_counters(&c)) {
 		driver = json_object_new_object();
-		put(driver, "promotions", c.promotions);
-		put(driver, "copies", c.copies);
-		put(driver, "fallbacks", c.fallbacks);
-		put(driver, "bytes", c.bytes);
-		put(driver, "limit_bytes", c.limit_bytes);
+		put(driver, of_driver, COUNT(of_driver), &c);
 	}
 	json_object_object_add(all, "processes", processes);
 	json_object_object_add(all, "driver", driver);
@@ -96,52 +127,42 @@ static void show_label(FILE *to, const char *name, const char *value)
 	fputc('"', to);
 }
 
-/* A figure of each process, in the text format of Prometheus. @counted: of those on the
- * driver only. */
-static void show_metric(FILE *to, const struct rows *rows, const char *name, const char *type, const char *help,
-			size_t offset, bool counted)
+static void show_head(FILE *to, const char *of, const struct figure *figure)
 {
-	fprintf(to, "# HELP dphuge_heap_%s %s\n# TYPE dphuge_heap_%s %s\n", name, help, name, type);
+	fprintf(to, "# HELP dphuge_%s_%s %s\n# TYPE dphuge_%s_%s %s\n", of, figure->metric, figure->help, of,
+		figure->metric, figure->type);
+}
+
+/* A figure of each process, or of those on the driver only. */
+static void show_metric(FILE *to, const struct rows *rows, const struct figure *figure, bool counted)
+{
+	show_head(to, "heap", figure);
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct row *row = &rows->row[i];
 
 		if (counted && !row->counted)
 			continue;
-		fprintf(to, "dphuge_heap_%s{pid=\"%d\"", name, row->process.pid);
+		fprintf(to, "dphuge_heap_%s{pid=\"%d\"", figure->metric, row->process.pid);
 		show_label(to, "command", row->process.name);
 		show_label(to, "backend", row->process.beacon.backend);
-		fprintf(to, "} %" PRIu64 "\n", *(const uint64_t *)((const char *)row + offset));
+		fprintf(to, "} %" PRIu64 "\n", value_of(figure, row));
 	}
-}
-
-static void show_driver_metric(FILE *to, const char *name, const char *type, const char *help, uint64_t value)
-{
-	fprintf(to, "# HELP dphuge_driver_%s %s\n# TYPE dphuge_driver_%s %s\ndphuge_driver_%s %llu\n", name, help, name,
-		type, name, (unsigned long long)value);
 }
 
 static void show_prometheus(FILE *to, const struct rows *rows)
 {
 	struct driver_counters c;
 
-#define METRIC(name, type, help, field, counted)                                                                       \
-	show_metric(to, rows, name, type, help, offsetof(struct row, field), counted)
-	METRIC("in_use_bytes", "gauge", "In use, or kept by a thread for reuse.", heap.live, false);
-	METRIC("resident_bytes", "gauge", "Resident memory of the large heap.", resident, false);
-	METRIC("huge_bytes", "gauge", "Of the resident memory, what is in 2 MiB pages.", huge, false);
-	METRIC("freed_bytes", "gauge", "Freed and not yet returned to the system.", heap.dirty, false);
-	METRIC("returned_bytes_total", "counter", "Returned to the system since the start.", heap.purged, false);
-	METRIC("promotions_total", "counter", "Blocks that became a 2 MiB page.", promotions, true);
-	METRIC("copies_total", "counter", "4 KiB pages copied on write after a fork.", copies, true);
-	METRIC("fallbacks_total", "counter", "Times no 2 MiB folio could be had.", fallbacks, true);
-#undef METRIC
+	for (size_t i = 0; i < COUNT(of_heap); i++)
+		show_metric(to, rows, &of_heap[i], false);
+	for (size_t i = 0; i < COUNT(of_mappings); i++)
+		show_metric(to, rows, &of_mappings[i], true);
 	if (!driver_counters(&c))
 		return;
-	show_driver_metric(to, "promotions_total", "counter", "Blocks that became a 2 MiB page.", c.promotions);
-	show_driver_metric(to, "copies_total", "counter", "4 KiB pages copied on write after a fork.", c.copies);
-	show_driver_metric(to, "fallbacks_total", "counter", "Times no 2 MiB folio could be had.", c.fallbacks);
-	show_driver_metric(to, "bytes", "gauge", "Held now.", c.bytes);
-	show_driver_metric(to, "limit_bytes", "gauge", "What all may hold together.", c.limit_bytes);
+	for (size_t i = 0; i < COUNT(of_driver); i++) {
+		show_head(to, "driver", &of_driver[i]);
+		fprintf(to, "dphuge_driver_%s %" PRIu64 "\n", of_driver[i].metric, value_of(&of_driver[i], &c));
+	}
 }
 
 static void show_table(FILE *to, const struct rows *rows)
