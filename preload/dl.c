@@ -17,19 +17,26 @@ EXPORT void *dlopen(const char *file, int mode)
 	return fixed->dlopen(file, mode & ~RTLD_DEEPBIND);
 }
 
-/* Sanitizers have a malloc of their own, and both at once is none. */
+/*
+ * Sanitizers have a malloc of their own, and both at once is none. Their runtimes are
+ * known by names that the loader has bound before anything runs: they may ask us for
+ * memory before libc itself has started, when dlsym() can't be asked.
+ */
+#define RUNTIMES(X)                                                                                                    \
+	X(__asan_init, "AddressSanitizer")                                                                             \
+	X(__hwasan_init, "HWAddressSanitizer")                                                                         \
+	X(__lsan_init, "LeakSanitizer")                                                                                \
+	X(__msan_init, "MemorySanitizer")                                                                              \
+	X(__tsan_init, "ThreadSanitizer")
+#define DECLARE(symbol, name) extern char symbol[] __attribute__((weak));
+RUNTIMES(DECLARE)
+
 void dl_refuse_sanitizers(void)
 {
-	static const struct {
-		const char *symbol, *name;
-	} runtimes[] = {
-	    {"__asan_init", "AddressSanitizer"}, {"__hwasan_init", "HWAddressSanitizer"},
-	    {"__msan_init", "MemorySanitizer"},  {"__tsan_init", "ThreadSanitizer"},
-	    {"__lsan_init", "LeakSanitizer"},
-	};
+	const char *found = NULL;
 
-	for (unsigned int i = 0; i < sizeof(runtimes) / sizeof(*runtimes); i++)
-		if (dlsym(RTLD_DEFAULT, runtimes[i].symbol))
-			fatal("this program has %s, which needs its own malloc: run it without libdphuge.so",
-			      runtimes[i].name);
+#define LOOK(symbol, name) found = symbol ? name : found;
+	RUNTIMES(LOOK)
+	if (found)
+		fatal("this program has %s, which needs its own malloc: run it without libdphuge.so", found);
 }

@@ -178,7 +178,6 @@ static void start(void)
 {
 	int saved = errno;
 
-	dl_refuse_sanitizers();
 	*(void **)&fixed->dlopen = dlsym(RTLD_NEXT, "dlopen");
 	config_read(&fixed->config);
 	if (fixed->config.stats)
@@ -207,6 +206,7 @@ bool init_ready(void)
 
 	if (likely(atomic_load_explicit(&phase, memory_order_acquire) == STARTED))
 		return true;
+	dl_refuse_sanitizers();
 	/* Without an environment libc itself hasn't started. */
 	if (!environ)
 		return false;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Programs in hostile surroundings keep their memory right.
 
-Usage: hostile.py HOSTILE LIBRARY_COUNTING LINKED STATIC ASAN
+Usage: hostile.py HOSTILE LIBRARY_COUNTING LINKED STATIC SANITIZED...
 """
 
 import os
@@ -16,7 +16,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from tap import done, ok  # noqa: E402
 
-HOSTILE, COUNTING, LINKED, STATIC, ASAN = map(os.path.abspath, sys.argv[1:])
+HOSTILE, COUNTING, LINKED, STATIC, *SANITIZED = map(os.path.abspath, sys.argv[1:])
 LIBRARY = os.environ["LIBDPHUGE"]
 PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
 
@@ -61,10 +61,11 @@ def other_libraries():
            f"another library {'before' if order.startswith(COUNTING) else 'after'} ours ({r.stderr!r})")
     r = run([STATIC, "plain"])
     ok(right(r), "a static program runs without us")
-    r = run([ASAN, "plain"])
-    ok(r.returncode != 0 and "right" not in r.stdout and
-       re.search("ASan runtime does not come first|AddressSanitizer, which needs its own malloc", r.stderr),
-       f"AddressSanitizer is refused with a word ({r.stderr.splitlines()[:1]})")
+    for program in SANITIZED:
+        r = run([program, "plain"])
+        ok(r.returncode != 0 and "right" not in r.stdout and
+           re.search("runtime does not come first|(Address|Leak|Thread)Sanitizer, which needs its own malloc", r.stderr),
+           f"{Path(program).name} is refused with a word ({r.stderr.splitlines()[:1]})")
 
 
 PLUGIN = """
