@@ -207,8 +207,23 @@ def run_refuses():
         ok(r.returncode == 125 and one_line(r, "a b", "space"), "run: a path that LD_PRELOAD can't hold: 125")
 
 
+def rights_of_beacon(pid):
+    """The library's own state begins with the beacon."""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
+            if "libdphuge.so" in line and rights.startswith("r") and "x" not in rights:
+                for at in range(int(start, 16), int(end, 16), 4096):
+                    memory.seek(at)
+                    if memory.read(15) == b"dphuge beacon 1":
+                        return rights
+    return None
+
+
 def check():
     with holder() as pid:
+        rights = rights_of_beacon(pid)
+        ok(rights == "r--p", f"the library's state is read-only after start: {rights}")
         r = dphuge("check", pid)
         ok(r.returncode == 0 and r.stdout.startswith(f"{pid} (python3): active, backend {BACKEND}, large from 131072"),
            f"check: {r.stdout.strip()}")

@@ -235,6 +235,59 @@ static void growth_after_a_move(void)
 	free(q);
 }
 
+/* In which page frames [p, p + n) lies, by pagemap of proc(5): zeroes, if that isn't ours
+ * to know. */
+static uint64_t *frames_of(const unsigned char *p, size_t n)
+{
+	size_t pages = n / 4096;
+	uint64_t *frames = calloc(pages, sizeof(*frames));
+	FILE *f = fopen("/proc/self/pagemap", "r");
+	volatile unsigned char seen;
+
+	for (size_t i = 0; i < pages; i++)
+		seen = p[i * 4096];
+	(void)seen;
+	if (!f || fseek(f, (long)((uintptr_t)p / 4096 * sizeof(*frames)), SEEK_SET) ||
+	    fread(frames, sizeof(*frames), pages, f) != pages)
+		memset(frames, 0, pages * sizeof(*frames));
+	if (f)
+		fclose(f);
+	for (size_t i = 0; i < pages; i++)
+		frames[i] &= (1ull << 55) - 1;
+	return frames;
+}
+
+/* How much of a block that is in another's way is elsewhere once it has grown. Now and
+ * then the kernel migrates pages by itself: the least of some times counts. */
+static void growth_without_copies(void)
+{
+	const size_t m = 1 << 20, sizes_in_mib[] = {20, 50, 90, 150, 230};
+
+	for (unsigned int i = 1; i < sizeof(sizes_in_mib) / sizeof(*sizes_in_mib); i++) {
+		size_t from = sizes_in_mib[i - 1] * m, to = sizes_in_mib[i] * m, least = SIZE_MAX;
+
+		for (unsigned int times = 0; times < 3 && least > 4 * m; times++) {
+			unsigned char *p = malloc(from), *fence = malloc(from);
+			uint64_t *before, *after;
+			size_t copied = 0;
+
+			memset(p, 0x17, from);
+			memset(fence, 0x18, from);
+			before = frames_of(p, from);
+			p = realloc(p, to);
+			after = frames_of(p, from);
+			for (size_t page = 0; page < from / 4096; page++)
+				copied += before[page] != after[page] ? 4096 : 0;
+			least = copied < least ? copied : least;
+			free(before);
+			free(after);
+			free(fence);
+			free(p);
+		}
+		ok(least <= 4 * m, "grown from %zu to %zu MiB, %zu KiB are copied", from / m, to / m, least >> 10);
+	}
+}
+
 /* Two vectors stand in each other's way, again and again. What they leave behind is
  * used again, though the decay time is far away. */
 static void growth_in_turns(void)
@@ -337,6 +390,7 @@ int main(void)
 	alignments();
 	growth();
 	growth_after_a_move();
+	growth_without_copies();
 	growth_in_turns();
 	information();
 	threads();
