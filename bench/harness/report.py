@@ -89,7 +89,7 @@ def in_use(results):
         warm = [w for w in (results.warm(name, o) for name in results.data["runs"]) if w]
         most = max((w["huge_kb"] for w in warm), default=0)
         rows.append([o, about["about"], f"{sum(w['mapped'] for w in warm)} of {len(warm)}", f"{most >> 10} MiB"])
-    return {"head": ["opponent", "configuration", "its library seen in", "most in 2 MiB pages"], "rows": rows}
+    return {"head": ["opponent", "configuration", "its library seen in (runs of a few ms may be missed)", "most in 2 MiB pages"], "rows": rows}
 
 
 def losses(results, names):
