@@ -60,18 +60,19 @@ sys.stdin.read()
 
 HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
 
-# Writes into its own beacon, read-only as it is: a backend that is no name, and $ARENAS arenas.
+# Writes into its own beacon, read-only as it was: a backend that is no name, and $ARENAS arenas.
 FORGER = """
-import os, re
-memory = os.open("/proc/self/mem", os.O_RDWR)
+import ctypes, os, re
+memory = os.open("/proc/self/mem", os.O_RDONLY)
 for line in open("/proc/self/maps"):
     start, end, rights = re.match(r"(\\w+)-(\\w+) (\\S+)", line).groups()
     if "libdphuge.so" in line and "x" not in rights and "r" in rights:
         for at in range(int(start, 16), int(end, 16), 4096):
             if os.pread(memory, 15, at) == b"dphuge beacon 1":
-                os.pwrite(memory, b'a"\\\\}\\n\\x1b[31m\\0', at + 40)
+                ctypes.CDLL(None).mprotect(ctypes.c_void_p(at), 4096, 3)
+                ctypes.memmove(at + 40, b'a"\\\\}\\n\\x1b[31m\\0', 11)
                 if "ARENAS" in os.environ:
-                    os.pwrite(memory, int(os.environ["ARENAS"]).to_bytes(4, "little"), at + 184)
+                    ctypes.memmove(at + 184, int(os.environ["ARENAS"]).to_bytes(4, "little"), 4)
 """ + HOLD
 
 # 50 MB in small objects, each of which malloc is asked for.
