@@ -105,8 +105,8 @@ class Results:
         return max(again[0], 1 / again[0]) if again else None
 
     def _ahead(self, workload, opponent):
-        """At least 5 % faster than glibc, and ahead of both of its runs in every round: five
-        rounds of noise alone would do that once in 3^5 times."""
+        """At least 5 % faster than glibc, and ahead of both of its runs in every round: with
+        noise alone five rounds show that once in 3^5 times."""
         speed = self.speed(workload, opponent)
         glibc = [v for v in (self.values(workload, o) for o in (BASELINE, AGAIN)) if v]
         return speed and speed[0] >= 1.05 and all(mine < min(theirs) for mine, *theirs in zip(self.values(workload, opponent), *glibc))

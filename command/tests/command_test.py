@@ -16,6 +16,7 @@ from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "scripts"))
+import beacon  # noqa: E402
 from tap import done, ok  # noqa: E402
 
 LIBRARY = Path(os.environ["LIBDPHUGE"])
@@ -61,18 +62,13 @@ sys.stdin.read()
 HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
 
 # Writes into its own beacon, read-only as it was: a backend that is no name, and $ARENAS arenas.
-FORGER = """
-import ctypes, os, re
-memory = os.open("/proc/self/mem", os.O_RDONLY)
-for line in open("/proc/self/maps"):
-    start, end, rights = re.match(r"(\\w+)-(\\w+) (\\S+)", line).groups()
-    if "libdphuge.so" in line and "x" not in rights and "r" in rights:
-        for at in range(int(start, 16), int(end, 16), 4096):
-            if os.pread(memory, 15, at) == b"dphuge beacon 1":
-                ctypes.CDLL(None).mprotect(ctypes.c_void_p(at), 4096, 3)
-                ctypes.memmove(at + 40, b'a"\\\\}\\n\\x1b[31m\\0', 11)
-                if "ARENAS" in os.environ:
-                    ctypes.memmove(at + 184, int(os.environ["ARENAS"]).to_bytes(4, "little"), 4)
+FORGER = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})" + """
+import beacon, ctypes, os
+at, _ = beacon.find("self")
+ctypes.CDLL(None).mprotect(ctypes.c_void_p(at), 4096, 3)
+ctypes.memmove(at + beacon.BACKEND, b'a"\\\\}\\n\\x1b[31m\\0', 11)
+if "ARENAS" in os.environ:
+    ctypes.memmove(at + beacon.ARENAS, int(os.environ["ARENAS"]).to_bytes(4, "little"), 4)
 """ + HOLD
 
 # 50 MB in small objects, each of which malloc is asked for.
@@ -208,22 +204,9 @@ def run_refuses():
         ok(r.returncode == 125 and one_line(r, "a b", "space"), "run: a path that LD_PRELOAD can't hold: 125")
 
 
-def rights_of_beacon(pid):
-    """The library's own state begins with the beacon."""
-    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()
-            if "libdphuge.so" in line and rights.startswith("r") and "x" not in rights:
-                for at in range(int(start, 16), int(end, 16), 4096):
-                    memory.seek(at)
-                    if memory.read(15) == b"dphuge beacon 1":
-                        return rights
-    return None
-
-
 def check():
     with holder() as pid:
-        rights = rights_of_beacon(pid)
+        _, rights = beacon.find(pid) or (None, None)
         ok(rights == "r--p", f"the library's state is read-only after start: {rights}")
         r = dphuge("check", pid)
         ok(r.returncode == 0 and r.stdout.startswith(f"{pid} (python3): active, backend {BACKEND}, large from 131072"),
