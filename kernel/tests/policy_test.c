@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The decision, in user space: policy.h needs no kernel. */
-#include <stdio.h>
-
+/*
+ * The decisions of policy.h are what the documentation says: when a block becomes
+ * a 2 MiB page, when a copy is worth a try, when a reservation is broken up, and
+ * what is learnt from neighbours. This runs in user space, as policy.h needs no
+ * kernel.
+ */
+#define TAP_STDIO
+#include "../../tests/tap.h"
 #include "../policy.h"
 
-static int count, failed;
-
-static void ok(int good, const char *what)
-{
-	printf("%sok %d - %s\n", good ? "" : "not ", ++count, what);
-	failed += !good;
-}
-
-/* Every combination against the rules in words. */
+/* Every combination of inputs, against the rules as they stand in words. */
 static void choices(void)
 {
 	int wrong = 0;
@@ -73,6 +70,5 @@ int main(void)
 		   dph_policy_trust(DPH_TRUST_MAX, DPH_DENSE) == DPH_TRUST_MAX && dph_policy_trust(3, DPH_SPARSE) == -1 &&
 		   dph_policy_trust(-7, DPH_SPARSE) == -DPH_TRUST_MAX,
 	   "a wrong guess weighs as much as four right ones");
-	printf("1..%d\n", count);
-	return failed != 0;
+	return tap_done();
 }

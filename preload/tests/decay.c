@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Freed memory is really back after the decay time, though the program sleeps. */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <fcntl.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* fork while other threads allocate: the child can allocate and free, and its
  * memory is its own. */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * over forks: memory is right and nobody gets a SIGBUS. Sets vm.nr_hugepages, so it
  * runs in a guest, as root.
  */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <string.h>

@@ -12,7 +12,7 @@
  * scripts/fuzz builds it with FUZZ: libFuzzer's bytes take the place of chance.
  */
 #include "../internal.h"
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <fcntl.h>
 #include <string.h>

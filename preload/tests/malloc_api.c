@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Each entry point of the malloc family, small and large, and the edge cases
  * that glibc documents (malloc(3), posix_memalign(3), mallinfo(3), ...). */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Wrong pointers: one distinct line that names pointer and fault, then abort. */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <dlfcn.h>
 #include <malloc.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Random calls from many threads, with content checks: stress [SECONDS].
  * Blocks wander between threads, signals come in; now and then a fork looks at all. */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <pthread.h>
