@@ -23,7 +23,7 @@ static void dense(bool down)
 	}
 	rest = info_of(p).faults - first;
 	ok(rest <= blocks - 4 && all_huge(p, blocks * BLOCK),
-	   "1 GiB touched page by page, %s: %lu faults for the first 4 blocks, %lu for the other %zu, all in 2 MiB pages",
+	   "1 GiB is touched %s: %lu faults for the first 4 blocks, %lu for the other %zu, all 2 MiB pages",
 	   down ? "downwards" : "upwards", first, rest, blocks - 4);
 	munmap(p, blocks * BLOCK);
 }

@@ -96,8 +96,8 @@ static void huge_fault(void)
 	hits = stat_of("pool_hits");
 	pooled = touch(p + BLOCK, BLOCK, 1, 14);
 	ok(stat_of("pool_hits") - hits == 15, "15 faults are served from the pool");
-	ok(pooled * 10 <= ours, "a 2 MiB fault from the pool: %lu, without it %lu: 1/%lu, at most 1/10", pooled, ours,
-	   ours / pooled);
+	ok(pooled * 10 <= ours, "a 2 MiB fault from the pool: %lu, without it %lu: 1/%lu, at most 1/10",
+	   pooled, ours, ours / pooled);
 	munmap(p, 16 * BLOCK);
 }
 
@@ -139,8 +139,9 @@ static void forks(void)
 	memset(p, 1, HEAP);
 	kernel = fork_cost(NULL, 0) - none;
 	munmap(p, HEAP);
-	ok(ours * 20 <= kernel, "a fork with 1 GiB costs %lu, %lu a block; with 4 KiB pages %lu: 1/%lu, at most 1/20",
-	   ours, ours / (HEAP / BLOCK), kernel, kernel / ours);
+	ok(ours * 20 <= kernel,
+	   "a fork with 1 GiB costs %lu, %lu a block; with 4 KiB pages %lu: 1/%lu, at most 1/20", ours,
+	   ours / (HEAP / BLOCK), kernel, kernel / ours);
 	ok(ours < 3 * half, "with half of it %lu, which is more than a third", half);
 }
 
@@ -188,7 +189,8 @@ static void recoveries(void)
 	touch(p, BLOCK, 0, HEAP / BLOCK);
 	kernel = recovery(p, false, 5000);
 	munmap(p, HEAP);
-	ok(ours <= 1000, "after 4096 writes and a child's end 1 GiB is in 2 MiB pages again within %lu ms (1 instruction is 1 ns), at most 1000; the kernel's: %s%lu ms",
+	ok(ours <= 1000,
+	   "after 4096 writes and a child's end 1 GiB is in 2 MiB pages again within %lu ms (1 instruction is 1 ns), at most 1000; the kernel's: %s%lu ms",
 	   ours, kernel < 5000 ? "" : "more than ", kernel);
 }
 

@@ -109,7 +109,8 @@ static void child_exits(void)
 	ok(info_of(p).held == BLOCKS * BLOCK, "the device holds the blocks and nothing else");
 	ok(holds(p, 'a', 'b'), "and the bytes are right");
 	change(p, 'c');
-	ok(holds(p, 'a', 'c') && stat_of("copies") - copies == BLOCKS * CHANGED, "later writes copy nothing");
+	ok(holds(p, 'a', 'c') && stat_of("copies") - copies == BLOCKS * CHANGED,
+	   "later writes copy nothing");
 	munmap(p, BLOCKS * BLOCK);
 }
 
@@ -214,7 +215,8 @@ static double thread_ms(void)
 		closedir(proc);
 	}
 	must((f = fopen(path, "r")));
-	must(fscanf(f, "%*d (%*[^)]) %*c" /* and 4 to 13: */ "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %lu %lu", &user, &kernel) == 2);
+	must(fscanf(f, "%*d (%*[^)]) %*c" /* and 4 to 13: */ "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %lu %lu",
+		    &user, &kernel) == 2);
 	fclose(f);
 	return (user + kernel) * 1e3 / sysconf(_SC_CLK_TCK);
 }
@@ -254,7 +256,8 @@ static void bounded(void)
 	change(p, 'b');
 	folds = stat_of("folds");
 	kill_child(pid);
-	ok(recovery(p, 500) < 0 && stat_of("folds") == folds, "with worker_percent 0 the thread does nothing");
+	ok(recovery(p, 500) < 0 && stat_of("folds") == folds,
+	   "with worker_percent 0 the thread does nothing");
 	must(!write_to(PARAMS "worker_percent", "50"));
 	ok(recovery(p, PATIENCE_MS) >= 0, "when it may again, it does its work");
 	munmap(p, BLOCKS * BLOCK);

@@ -124,7 +124,8 @@ static void both_sides(bool child_first)
 		_exit(child(&child_first));
 	if (child_first)
 		take_turns(to_parent[0], -1);
-	ok(!strangers(0, 0), "the %s writes first: the parent sees nothing of the child", child_first ? "child" : "parent");
+	ok(!strangers(0, 0), "the %s writes first: the parent sees nothing of the child",
+	   child_first ? "child" : "parent");
 	write_as('P', 2);
 	ok(!strangers('P', 2), "the parent sees its own writes");
 	take_turns(-1, to_child[1]);
@@ -160,7 +161,8 @@ static void one_byte_costs_one_page(void)
 	for (unsigned int k = 0; k < KINDS; k++) {
 		struct one_byte b = { k, 1, k == 4 ? BLOCK : PAGE };
 
-		ok(in_child(write_one_byte, &b), "one byte written to a block that is %s costs one page at most", kind_name[k]);
+		ok(in_child(write_one_byte, &b),
+		   "one byte written to a block that is %s costs one page at most", kind_name[k]);
 	}
 	munmap(p, KINDS * BLOCK);
 }
@@ -250,8 +252,7 @@ static void stays_readable(void)
 	pid = sleeping_child();
 	for (unsigned int i = 0; i < 4 * BLOCK_PAGES; i++)
 		sum += p[i * PAGE];
-	ok(sum == 4 * BLOCK_PAGES && info_of(p).faults == faults &&
-	   all_huge(p, 4 * BLOCK),
+	ok(sum == 4 * BLOCK_PAGES && info_of(p).faults == faults && all_huge(p, 4 * BLOCK),
 	   "while a child lives the parent reads its 2 MiB pages without a fault");
 	kill_child(pid);
 	munmap(p, 4 * BLOCK);
@@ -308,7 +309,8 @@ int main(void)
 {
 	both_sides(true);
 	both_sides(false);
-	must(!write_to(PARAMS "worker_percent", "0")); /* or the pages that it holds for a moment would count */
+	/* Or the pages that the driver's thread holds for a moment would count. */
+	must(!write_to(PARAMS "worker_percent", "0"));
 	one_byte_costs_one_page();
 	prepare();
 	ok(in_child(only_reads, NULL), "a child that only reads takes no copies");

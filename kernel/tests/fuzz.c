@@ -27,8 +27,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 		atomic_fetch_add(&shared->lost, 1);
 		_exit(FAIL_LOST);
 	}
-	fail_test(current, "signal %d, code %d, at page %ld (%p), instruction at main%+lld", sig, info->si_code,
-		  ((char *)info->si_addr - window) / (long)PAGE, info->si_addr,
+	fail_test(current, "signal %d, code %d, at page %ld (%p), instruction at main%+lld", sig,
+		  info->si_code, ((char *)info->si_addr - window) / (long)PAGE, info->si_addr,
 		  uc->uc_mcontext.gregs[REG_RIP] - (long long)(uintptr_t)main);
 }
 
@@ -60,7 +60,8 @@ static void run_threads(unsigned int seconds, unsigned long seed)
 	for (unsigned int i = 0; i < seconds && !atomic_load(&shared->stop); i++)
 		sleep(1);
 	atomic_store(&shared->stop, true);
-	while (atomic_load(&shared->threads)) /* pthread_join() relies on a write by the kernel, which may fail */
+	/* Not pthread_join(): it relies on a write by the kernel, which may fail. */
+	while (atomic_load(&shared->threads))
 		usleep(50000);
 }
 
@@ -81,8 +82,8 @@ int main(int argc, char **argv)
 		fail_start();
 	run_threads(seconds, seed);
 	ok(!shared->failed, "every byte is what it must be");
-	ok(shared->calls && shared->checked && shared->forks, "%lu calls, %lu forks, %lu pages compared", shared->calls,
-	   shared->forks, shared->checked);
+	ok(shared->calls && shared->checked && shared->forks, "%lu calls, %lu forks, %lu pages compared",
+	   shared->calls, shared->forks, shared->checked);
 	life_print();
 	if (fail_injecting)
 		printf("# %lu calls found no memory and were made again, %lu children lost a block\n", shared->again,

@@ -33,7 +33,8 @@ void fail_start(void)
 		snprintf(path, sizeof(path), "/sys/kernel/debug/%s", set[i][0]);
 		must(!write_to(path, set[i][1]));
 	}
-	must(!system("for p in /proc/[0-9]*; do [ \"$(cat $p/comm)\" = dphuge ] && echo 1 > $p/make-it-fail; done; :"));
+	must(!system("for p in /proc/[0-9]*; do "
+		     "[ \"$(cat $p/comm)\" = dphuge ] && echo 1 > $p/make-it-fail; done; :"));
 }
 
 void fail_here(bool on)

@@ -8,8 +8,8 @@
 /* Nothing is shown in @n pages from @v on, and nothing else settles there. */
 static void map_placeholder(struct slice *s, unsigned int v, unsigned int n)
 {
-	if (retried(mmap(page_at(v), n * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED,
-			 -1, 0)) == -1)
+	if (retried(mmap(page_at(v), n * PAGE, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0)) == -1)
 		fail_test(s, "placeholder: errno %d", errno);
 	for (unsigned int i = 0; i < n; i++)
 		model_drop(v + i);
@@ -43,11 +43,13 @@ static bool do_map(struct slice *s)
 		fail_test(s, "open: errno %d", errno);
 	if (once_in(s, 2) && ioctl(fd, DPHUGE_IOC_THRESHOLD, &t))
 		fail_test(s, "threshold: errno %d", errno);
-	if (retried(mmap(page_at(v), n * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0)) == -1)
+	if (retried(mmap(page_at(v), n * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_SHARED | MAP_FIXED, fd, 0)) == -1)
 		fail_test(s, "mmap: errno %d", errno);
 	model_clear_region(region);
 	for (unsigned int i = 0; i < n; i++)
-		model_set(v + i, (struct vpage){ .region = region, .prot = PROT_READ | PROT_WRITE, .off = i });
+		model_set(v + i,
+			  (struct vpage){ .region = region, .prot = PROT_READ | PROT_WRITE, .off = i });
 	close(fd);
 	return true;
 }
@@ -78,7 +80,8 @@ static bool move_target(struct slice *s, unsigned int v, unsigned int n, unsigne
 		*m = n;
 	if (once_in(s, 2)) /* congruent modulo 2 MiB: tables are moved, not entries */
 		*to = *to - *to % BLOCK_PAGES + v % BLOCK_PAGES;
-	if (*to < s->nr * SLICE_PAGES || *to + *m > (s->nr + 1) * SLICE_PAGES || (*to < v + n && v < *to + *m))
+	if (*to < s->nr * SLICE_PAGES || *to + *m > (s->nr + 1) * SLICE_PAGES ||
+	    (*to < v + n && v < *to + *m))
 		return false;
 	for (unsigned int i = n; i < *m; i++)
 		if (!model_offset_allowed(s->nr, vpages[v].region, vpages[v].off + i))
@@ -113,7 +116,8 @@ static bool do_mremap(struct slice *s)
 		moved[i] = (struct vpage){ from->region, from->prot, from->dontfork, vpages[v].off + i };
 	}
 	others_rest();
-	p = (void *)retried(mremap(page_at(v), n * PAGE, m * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, page_at(to)));
+	p = (void *)retried(mremap(page_at(v), n * PAGE, m * PAGE, MREMAP_MAYMOVE | MREMAP_FIXED,
+				   page_at(to)));
 	if (p == MAP_FAILED) { /* several VMAs whose flags differ, or more than may be locked */
 		if (errno != EFAULT && errno != EAGAIN && errno != EINVAL)
 			fail_test(s, "mremap: errno %d", errno);

@@ -9,7 +9,8 @@
 /* A mapping with random flags at a random offset. What it does not unmap goes at exit. */
 static void map_somehow(struct slice *s, int fd)
 {
-	void *p = mmap(NULL, (1 + below(s, 64)) * PAGE, below(s, 8), once_in(s, 2) ? MAP_PRIVATE : MAP_SHARED, fd,
+	void *p = mmap(NULL, (1 + below(s, 64)) * PAGE, below(s, 8),
+		       once_in(s, 2) ? MAP_PRIVATE : MAP_SHARED, fd,
 		       once_in(s, 2) ? 0 : below(s, 9) * PAGE);
 
 	if (p != MAP_FAILED)
@@ -42,7 +43,8 @@ static bool do_ioctl(struct slice *s)
 		arg.b = (struct dphuge_blocks){ .size = sizeof(arg.b), .count = 1 + below(s, 64), .addr = addr,
 						.blocks = (uintptr_t)out };
 	if (once_in(s, 2)) /* a wrong word */
-		arg.words[below(s, 12)] = once_in(s, 2) ? random_bits(s) : (uint64_t)random_bits(s) << 40 | random_bits(s);
+		arg.words[below(s, 12)] = once_in(s, 2) ? random_bits(s)
+							: (uint64_t)random_bits(s) << 40 | random_bits(s);
 	switch (which) {
 	case 0:
 		err = ioctl(fd, DPHUGE_IOC_THRESHOLD, &arg);
@@ -51,7 +53,7 @@ static bool do_ioctl(struct slice *s)
 		err = ioctl(fd, DPHUGE_IOC_INFO, &arg);
 		break;
 	case 2:
-		/* The kernel writes as many entries as it is told to: it must not be told to write just anywhere. */
+		/* The kernel writes as many entries as it is told to, so not to a random address. */
 		arg.b.blocks = once_in(s, 8) ? 0xfff : (uintptr_t)out;
 		arg.b.count = arg.b.count > 64 ? DPHUGE_BLOCKS_MAX + 1 : arg.b.count;
 		err = ioctl(fd, DPHUGE_IOC_BLOCKS, &arg);

@@ -53,8 +53,8 @@ void check_page(struct slice *s, unsigned int v, const char *when)
 		uint64_t is = word[i];
 
 		if (is != want)
-			fail_test(s, "%s: page %u word %u is %#lx, must be %#lx (region %u offset %u)", when, v, i, is,
-				  want, vpages[v].region, vpages[v].off);
+			fail_test(s, "%s: page %u word %u is %#lx, must be %#lx (region %u offset %u)",
+				  when, v, i, is, want, vpages[v].region, vpages[v].off);
 	}
 	atomic_fetch_add(&shared->checked, 1);
 }
@@ -62,8 +62,8 @@ void check_page(struct slice *s, unsigned int v, const char *when)
 void check_window(struct slice *s, bool all_slices, const char *when)
 {
 	for (unsigned int v = 0; v < WINDOW_PAGES; v++)
-		if ((all_slices || v / SLICE_PAGES == s->nr) && model_shown(v) && (vpages[v].prot & PROT_READ) &&
-		    model_written(v))
+		if ((all_slices || v / SLICE_PAGES == s->nr) && model_shown(v) &&
+		    (vpages[v].prot & PROT_READ) && model_written(v))
 			check_page(s, v, when);
 }
 

@@ -24,7 +24,8 @@ static void whole_blocks(void)
 
 	full = meminfo_kb("MemFree");
 	must(!madvise(p, blocks * BLOCK, MADV_REMOVE));
-	ok(stat_of("bytes") == 0, "after MADV_REMOVE of everything the device holds %lu bytes", stat_of("bytes"));
+	ok(stat_of("bytes") == 0, "after MADV_REMOVE of everything the device holds %lu bytes",
+	   stat_of("bytes"));
 	/* The page allocator keeps some pages on per-CPU lists, at least for a while. */
 	becomes((after = meminfo_kb("MemFree")) > full + enough_kb);
 	ok(before > full + enough_kb && after > full + enough_kb, "MemFree: %lu MiB of 512 taken, %ld MiB back",
@@ -51,8 +52,8 @@ static void parts(unsigned int touched, const char *kind)
 		must(!madvise(p + first * PAGE, n * PAGE, MADV_REMOVE));
 		/* If no page of the range was touched, the reservation may stay. */
 		ok(stat_of("bytes") == left * PAGE || (left == touched && stat_of("bytes") == BLOCK),
-		   "%s, %u+%u given back (first page, number): %u touched are left, %lu kB held", kind, first, n, left,
-		   stat_of("bytes") / 1024);
+		   "%s, %u+%u given back (first page, number): %u touched are left, %lu kB held", kind,
+		   first, n, left, stat_of("bytes") / 1024);
 		for (unsigned int i = 0; i < BLOCK_PAGES; i++) {
 			bool in = i >= first && i < first + n;
 
@@ -92,7 +93,8 @@ static void moves(void)
 
 	q = mremap(p, 8 * BLOCK, 16 * BLOCK, MREMAP_MAYMOVE);
 	must(q != MAP_FAILED);
-	ok(all_bytes(q, 8 * BLOCK, 'r') && all_bytes(q + 8 * BLOCK, 8 * BLOCK, 0), "mremap grows a mapping, and the new part is zero");
+	ok(all_bytes(q, 8 * BLOCK, 'r') && all_bytes(q + 8 * BLOCK, 8 * BLOCK, 0),
+	   "mremap grows a mapping, and the new part is zero");
 	ok(((uintptr_t)q & (BLOCK - 1)) == 0, "its new address is 2 MiB-aligned");
 	memset(q, 's', 16 * BLOCK);
 	ok(all_huge(q, 16 * BLOCK), "and all of it can be 2 MiB pages");
@@ -155,7 +157,8 @@ static void other_advice(void)
 		memset(p + BLOCK, 'h', 50 * PAGE);	/* reserved */
 		err = madvise(p + 3 * PAGE, BLOCK + 20 * PAGE, advices[i].advice) ? errno : 0;
 		ok((advices[i].err < 0 || err == advices[i].err) && all_bytes(p, BLOCK + 50 * PAGE, 'h') &&
-		   all_bytes(p + BLOCK + 50 * PAGE, 2 * BLOCK - 50 * PAGE, 0), "MADV_%s keeps the bytes", advices[i].name);
+		   all_bytes(p + BLOCK + 50 * PAGE, 2 * BLOCK - 50 * PAGE, 0),
+		   "MADV_%s keeps the bytes", advices[i].name);
 		munmap(p, 3 * BLOCK);
 	}
 }

@@ -97,12 +97,14 @@ static bool in_flight(bool fork_meanwhile)
 		child_ok = succeeded(status);
 		ok(child_ok, "a child forked during I/O sees nothing of it");
 		ok(!memcmp(p, expected, len), "it arrives in the parent");
-		ok(p[len] == 'w' && all_bytes(p + len + 1, BLOCK - len - 1, 'o'), "the bytes beside it are as the parent wrote them");
+		ok(p[len] == 'w' && all_bytes(p + len + 1, BLOCK - len - 1, 'o'),
+		   "the bytes beside it are as the parent wrote them");
 	} else {
 		must(!madvise(p, BLOCK / 2, MADV_REMOVE));
 		memset(p, 'n', BLOCK / 2);
 		must(waitpid(pid, &status, __WALL) == pid);
-		ok(all_bytes(p + BLOCK / 2, BLOCK / 2, 'o'), "a discard during I/O changes nothing beside it");
+		ok(all_bytes(p + BLOCK / 2, BLOCK / 2, 'o'),
+		   "a discard during I/O changes nothing beside it");
 	}
 out:
 	munmap(p, BLOCK);
@@ -125,7 +127,8 @@ static void splice_keeps_old(void)
 	ok(all_bytes(got, PAGE, 'v'), "what vmsplice has put into a pipe stays after a discard");
 	must(vmsplice(pipe_fd[1], &iov, 1, 0) == (ssize_t)PAGE);
 	must(!madvise(p, PAGE, MADV_REMOVE));
-	ok(all_bytes(p, PAGE, 0) && all_bytes(p + PAGE, BLOCK - PAGE, 'n'), "a discard of one page gives zeroes and changes nothing beside it");
+	ok(all_bytes(p, PAGE, 0) && all_bytes(p + PAGE, BLOCK - PAGE, 'n'),
+	   "a discard of one page gives zeroes and changes nothing beside it");
 	memset(p, 'm', PAGE);
 	must(read(pipe_fd[0], got, PAGE) == (ssize_t)PAGE);
 	ok(all_bytes(got, PAGE, 'n'), "and the pipe still has the old bytes");
@@ -155,7 +158,8 @@ static void splice_across_fork(bool single)
 	wait_for(pid);
 	memset(p, 'S', PAGE);
 	must(read(pipe_fd[0], got, PAGE) == (ssize_t)PAGE);
-	ok(all_bytes(got, PAGE, 's'), "what a child that has ended left in a pipe shows no later write (%s)",
+	ok(all_bytes(got, PAGE, 's'),
+	   "what a child that has ended left in a pipe shows no later write (%s)",
 	   single ? "reserved" : "promoted");
 	munmap(p, BLOCK);
 	close(pipe_fd[0]);

@@ -37,12 +37,14 @@ static void device_limit(void)
 		for (; touched < 16 * BLOCK_PAGES; touched++)
 			p[touched * PAGE] = 1;
 	ok(touched == 8 * 256, "at the limit a touch ends with SIGBUS, after %lu MiB", touched / 256);
-	ok(stat_of("bytes") == 8UL << 20 && stat_of("limit_hits") > hits, "the device holds 8 MiB and no more");
+	ok(stat_of("bytes") == 8UL << 20 && stat_of("limit_hits") > hits,
+	   "the device holds 8 MiB and no more");
 	fd = device();
 	q = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ok(q == MAP_FAILED && errno == ENOMEM, "mmap at the limit is ENOMEM");
 	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	ok(q == MAP_FAILED && errno == ENOMEM && p[0] == 1, "with MAP_FIXED it is, too, and what was mapped there stays");
+	ok(q == MAP_FAILED && errno == ENOMEM && p[0] == 1,
+	   "with MAP_FIXED it is, too, and what was mapped there stays");
 	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
 	ok(q == MAP_FAILED && p[0] == 1, "it also stays when MAP_PRIVATE is refused");
 	close(fd);
@@ -124,7 +126,8 @@ static void cgroups(void)
 	if (!pid)
 		_exit(overcharge(NULL));
 	status = wait_for(pid);
-	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "beyond memory.max the cgroup's OOM killer kills");
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	   "beyond memory.max the cgroup's OOM killer kills");
 	ok(all_bytes(bystander, 4 * BLOCK, 'b'), "and other processes' bytes stay");
 	munmap(bystander, 4 * BLOCK);
 	must(cgroup_removed(GROUP));
@@ -184,7 +187,8 @@ static void wrong_values(void)
 	BAD_I(E2BIG, (info.i.size = sizeof(info), info.more[0] = 1), "a longer one with a value is E2BIG");
 	BAD_I(ENXIO, info.i.addr = 0, "address 0 is ENXIO");
 	BAD_I(ENXIO, info.i.addr = (uintptr_t)p + BLOCK, "just beyond the mapping is ENXIO");
-	ok(ioctl_errno(DPHUGE_IOC_THRESHOLD, (void *)8) == EFAULT, "threshold: an invalid pointer is EFAULT");
+	ok(ioctl_errno(DPHUGE_IOC_THRESHOLD, (void *)8) == EFAULT,
+	   "threshold: an invalid pointer is EFAULT");
 	ok(ioctl_errno(DPHUGE_IOC_INFO, NULL) == EFAULT, "info: NULL is EFAULT");
 	ok(ioctl_errno(_IO(DPHUGE_IOC_MAGIC, 99), NULL) == ENOTTY, "an unknown ioctl is ENOTTY");
 	for (unsigned int i = 0; i < COUNT_OF(bad); i++) {
@@ -245,8 +249,8 @@ static void reservations_yield(void)
 	for (size_t b = 0; b < blocks; b++)
 		wrong += p[b * BLOCK] != 'x';
 	ok(!wrong && stat_of("reclaims") > reclaims && stat_of("bytes") <= 8UL << 20,
-	   "with a limit of 8 MiB there is room for a page in each of %zu blocks: %lu reservations were broken up", blocks,
-	   stat_of("reclaims") - reclaims);
+	   "with a limit of 8 MiB there is room for a page in each of %zu blocks: %lu reservations were broken up",
+	   blocks, stat_of("reclaims") - reclaims);
 	must(!write_to(PARAMS "limit_mib", "0"));
 	munmap(p, blocks * BLOCK);
 }
@@ -278,7 +282,8 @@ static void users(void)
 		if (!pid)
 			_exit(touch_as_nobody(NULL));
 		status = wait_for(pid);
-		ok(WIFEXITED(status) && WEXITSTATUS(status) == 6, "user_limit_mib=6: a user's touch ends with SIGBUS at 6 MiB (%d)", n + 1);
+		ok(WIFEXITED(status) && WEXITSTATUS(status) == 6,
+		   "user_limit_mib=6: a user's touch ends with SIGBUS at 6 MiB (%d)", n + 1);
 	}
 	p = map(16 * BLOCK, 50);
 	memset(p, 1, 16 * BLOCK);

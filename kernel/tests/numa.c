@@ -139,7 +139,8 @@ static void repair(void)
 		run_on(!node);
 		must(in_child(do_nothing, NULL)); /* its end makes the thread look at our blocks */
 		must(!write_to(PARAMS "worker_percent", "100"));
-		ok(becomes(blocks_of(p, &block, 1) == 1 && block.state & DPHUGE_BLOCK_HUGE) && node_of(p) == node,
+		ok(becomes(blocks_of(p, &block, 1) == 1 && block.state & DPHUGE_BLOCK_HUGE) &&
+			   node_of(p) == node,
 		   "a block that is put together again stays on node %d", node);
 		close(fd);
 		munmap(p, BLOCK);

@@ -92,11 +92,12 @@ static bool coherent(struct ring *r, char *p)
 
 	value = value == 'Z' ? 'A' : value + 1;
 	memset(p, value, PAGE);
-	if (ring_io(r, IORING_OP_WRITE_FIXED, file, p, PAGE) != (int)PAGE || pread(file, got, PAGE, 0) != (ssize_t)PAGE ||
-	    !all_bytes(got, PAGE, value))
+	if (ring_io(r, IORING_OP_WRITE_FIXED, file, p, PAGE) != (int)PAGE ||
+	    pread(file, got, PAGE, 0) != (ssize_t)PAGE || !all_bytes(got, PAGE, value))
 		return false;
 	memset(want, value + 32, PAGE);
-	if (pwrite(file, want, PAGE, 0) != (ssize_t)PAGE || ring_io(r, IORING_OP_READ_FIXED, file, p, PAGE) != (int)PAGE)
+	if (pwrite(file, want, PAGE, 0) != (ssize_t)PAGE ||
+	    ring_io(r, IORING_OP_READ_FIXED, file, p, PAGE) != (int)PAGE)
 		return false;
 	return all_bytes(p, PAGE, value + 32);
 }
@@ -123,7 +124,8 @@ static void events(const char *kind, struct ring *r, char *p)
 		drop_caches();
 	ok(coherent(r, pinned), "%s: after the shrinker ran", kind);
 	memset(p + 4 * PAGE, 'f', BLOCK - 4 * PAGE);
-	ok(coherent(r, pinned) && all_bytes(p + 4 * PAGE, BLOCK - 4 * PAGE, 'f'), "%s: after the block was filled", kind);
+	ok(coherent(r, pinned) && all_bytes(p + 4 * PAGE, BLOCK - 4 * PAGE, 'f'),
+	   "%s: after the block was filled", kind);
 	must(!madvise(p, BLOCK, MADV_DONTNEED));
 	ok(coherent(r, pinned), "%s: after it was mapped anew", kind);
 	usleep(1500000); /* the driver's thread has time to run */
@@ -155,8 +157,10 @@ static void after_fork(void)
 
 	memset(p, 'o', 2 * BLOCK + 20 * PAGE);
 	must(in_child(child_writes, p));
-	ok(becomes(!(err = ring_register(&r, p, 4 * BLOCK))), "a buffer can be registered in memory that was forked: %s", strerror(err > 0 ? err : 0));
-	ok(!err && coherent(&r, p) && coherent(&r, p + 2 * BLOCK + 3 * PAGE), "the ring and the process see the same pages in it");
+	ok(becomes(!(err = ring_register(&r, p, 4 * BLOCK))),
+	   "a buffer can be registered in memory that was forked: %s", strerror(err > 0 ? err : 0));
+	ok(!err && coherent(&r, p) && coherent(&r, p + 2 * BLOCK + 3 * PAGE),
+	   "the ring and the process see the same pages in it");
 	ok(p[PAGE] == 'o' && p[2 * BLOCK + PAGE] == 'o', "and its bytes are as they were");
 	munmap(p, 4 * BLOCK);
 	close(r.fd);
@@ -170,7 +174,8 @@ int main(void)
 		struct ring r = ring_open();
 		char *p = map(BLOCK, 50);
 
-		ok(ring_register(&r, p, PAGE) == EOPNOTSUPP, "io_uring of Linux 6.1 refuses a buffer in a mapped file");
+		ok(ring_register(&r, p, PAGE) == EOPNOTSUPP,
+		   "io_uring of Linux 6.1 refuses a buffer in a mapped file");
 		munmap(p, BLOCK);
 		return tap_done();
 	}

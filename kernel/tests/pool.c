@@ -145,12 +145,13 @@ static void cgroups(void)
 	cgroup_make("pool-b");
 	set_pool("8");
 	must(in_child(fill_for_a, NULL));
-	ok(cgroup_charge("pool-a") + CHARGE_STOCK >= POOL_MIB << 20, "the pool is charged to the cgroup that it is for: %lu KiB",
-	   cgroup_charge("pool-a") >> 10);
+	ok(cgroup_charge("pool-a") + CHARGE_STOCK >= POOL_MIB << 20,
+	   "the pool is charged to the cgroup that it is for: %lu KiB", cgroup_charge("pool-a") >> 10);
 	ok(in_child(take_in_b, NULL), "another cgroup gets none of it, and pays for itself");
 	set_pool("0");
 	must(emptied());
-	ok(cgroup_charge("pool-a") < BLOCK + CHARGE_STOCK, "when it has been emptied, nothing stays charged: %lu KiB", cgroup_charge("pool-a") >> 10);
+	ok(cgroup_charge("pool-a") < BLOCK + CHARGE_STOCK,
+	   "when it has been emptied, nothing stays charged: %lu KiB", cgroup_charge("pool-a") >> 10);
 	must(!cgroup_set("pool-a", "memory.max", "26M"));
 	set_pool("8");
 	ok(in_child(eat_in_a, NULL), "a cgroup at its limit gets the pool's memory, and nobody is killed");

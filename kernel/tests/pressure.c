@@ -120,7 +120,8 @@ static void sparse(int percent, const char *kind)
 	ok(before == GIB && eater_lives(&e),
 	   "%s: %lu MiB are held, another process takes memory and is not killed", kind, before >> 20);
 	ok(info_of(p).held <= blocks * PAGE * 11 / 10 && stat_of("reclaims") > reclaims,
-	   "then %lu KiB are held for %lu KiB touched", (unsigned long)info_of(p).held >> 10, blocks * PAGE >> 10);
+	   "then %lu KiB are held for %lu KiB touched", (unsigned long)info_of(p).held >> 10,
+	   blocks * PAGE >> 10);
 	stop_eater(&e);
 	ok(touched_right(p, blocks, true), "and their bytes are right");
 	munmap(p, GIB);
@@ -139,7 +140,8 @@ static void recovers(void)
 			p[b * BLOCK + i * PAGE] = 1;
 	e = start_eater(8 * GIB, 100 * PAGE * blocks, false);
 	must(eater_lives(&e));
-	ok(info_of(p).held == 100 * PAGE * blocks, "reservations of 100 pages are broken up: %lu MiB are held for %lu touched",
+	ok(info_of(p).held == 100 * PAGE * blocks,
+	   "reservations of 100 pages are broken up: %lu MiB are held for %lu touched",
 	   (unsigned long)info_of(p).held >> 20, 100 * PAGE * blocks >> 20);
 	stop_eater(&e);
 	for (size_t b = 0; b < blocks; b++)
@@ -171,12 +173,14 @@ static void fragmented(void)
 	memset(p, 7, blocks * BLOCK);
 	small = KB(blocks * BLOCK) - huge_kb(p, blocks * BLOCK);
 	ok(small > 0 && stat_of("fallbacks") > fallbacks && all_bytes(p, blocks * BLOCK, 7),
-	   "memory is fragmented: %lu of %lu MiB are on single pages, with all their bytes", small / 1024, blocks * BLOCK >> 20);
+	   "memory is fragmented: %lu of %lu MiB are on single pages, with all their bytes", small / 1024,
+	   blocks * BLOCK >> 20);
 	stop_eater(&e);
 	must(!write_to(PARAMS "worker_percent", "50"));
 	ok(becomes(all_huge(p, blocks * BLOCK)) && all_bytes(p, blocks * BLOCK, 7) &&
 		   stat_of("repairs") > repairs,
-	   "memory is back: all of it is in 2 MiB pages without a touch, by %lu repairs", stat_of("repairs") - repairs);
+	   "memory is back: all of it is in 2 MiB pages without a touch, by %lu repairs",
+	   stat_of("repairs") - repairs);
 	munmap(p, blocks * BLOCK);
 }
 
@@ -198,7 +202,8 @@ static void cgroup(void)
 {
 	cgroup_make(GROUP);
 	must(!cgroup_set(GROUP, "memory.max", "67108864"));
-	ok(in_child(in_cgroup, NULL), "in a cgroup of 64 MiB with 48 MiB reserved there is room for 56 MiB of others, and nobody is killed");
+	ok(in_child(in_cgroup, NULL),
+	   "in a cgroup of 64 MiB with 48 MiB reserved there is room for 56 MiB of others, and nobody is killed");
 	cgroup_removed(GROUP);
 }
 
@@ -220,8 +225,8 @@ static void thp_beside(void)
 		char *p = block_align(anonymous(GIB + BLOCK));
 
 		touch_each_block(p, GIB / BLOCK);
-		printf("# THP=always: %lu MiB are held for %lu KiB touched\n", smaps_kb(p, GIB, "Rss") >> 10,
-		       GIB / BLOCK * PAGE >> 10);
+		printf("# THP=always: %lu MiB are held for %lu KiB touched\n",
+		       smaps_kb(p, GIB, "Rss") >> 10, GIB / BLOCK * PAGE >> 10);
 		fflush(stdout);
 		must(write(ready[1], "x", 1) == 1);
 		sleep_forever();

@@ -84,7 +84,8 @@ static void ended_under_worker(int module)
 	ok(becomes(stat_of("folds") > folds), "the driver's thread puts a process's memory in order");
 	kill_child(pid);
 	/* The kernel releases its file a moment later. */
-	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)), "the process ends meanwhile, and the module can be unloaded");
+	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)),
+	   "the process ends meanwhile, and the module can be unloaded");
 	must(!syscall(SYS_finit_module, module, "", 0));
 }
 
@@ -138,7 +139,10 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < USERS; i++)
 		if (users[i])
 			waitpid(users[i], NULL, 0);
-	ok(device_empty(), "the module was unloaded and loaded %lu times, and %lu times not, as it was in use", loads, busy);
-	ok(late + 16 * 1024 > early, "no memory is missing: %lu KiB were available early, %lu KiB late", early, late);
+	ok(device_empty(),
+	   "the module was unloaded and loaded %lu times, and %lu times not, as it was in use", loads,
+	   busy);
+	ok(late + 16 * 1024 > early, "no memory is missing: %lu KiB were available early, %lu KiB late",
+	   early, late);
 	return tap_done();
 }

@@ -38,9 +38,11 @@ static void split(char *p)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	snprintf(text, sizeof(text), "%d,%#lx,%#lx", getpid(), (unsigned long)p, (unsigned long)p + 4 * BLOCK);
 	write_to("/sys/kernel/debug/split_huge_pages", text);
-	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK), "split_huge_pages leaves our 2 MiB pages alone");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "split_huge_pages leaves our 2 MiB pages alone");
 	write_to("/sys/kernel/debug/split_huge_pages", "1");
-	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK), "and so it does when it goes over all memory");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "and so it does when it goes over all memory");
 }
 
 static void collapse(char *p)
@@ -48,7 +50,8 @@ static void collapse(char *p)
 	char *q = map(BLOCK, 100);
 
 	fill(q, 100);
-	ok(madvise(q, BLOCK, COLLAPSE) == -1 && filled(q, 100), "MADV_COLLAPSE is refused (errno %d) and keeps the bytes", errno);
+	ok(madvise(q, BLOCK, COLLAPSE) == -1 && filled(q, 100),
+	   "MADV_COLLAPSE is refused (errno %d) and keeps the bytes", errno);
 	must(!write_to(THP "enabled", "always") && !write_to(THP "khugepaged/scan_sleep_millisecs", "10") &&
 	     !write_to(THP "khugepaged/pages_to_scan", "4096"));
 	usleep(500000);
@@ -92,9 +95,11 @@ static void migrate(char *p)
 
 	syscall(SYS_move_pages, 0, 4UL, pages, nodes, status, 0);
 	must(!write_to("/proc/sys/vm/compact_memory", "1"));
-	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK), "move_pages and compaction leave our pages alone");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "move_pages and compaction leave our pages alone");
 	if (madvise(p, PAGE, SOFT_OFFLINE))
-		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining is refused (errno %d) and keeps the bytes", errno);
+		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining is refused (errno %d) and keeps the bytes",
+		   errno);
 	else
 		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining keeps the bytes");
 }

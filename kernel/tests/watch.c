@@ -45,11 +45,13 @@ static void blocks(void)
 	memset(p + 2 * BLOCK, 1, BLOCK);
 	must(!madvise(p + 2 * BLOCK, 12 * PAGE, MADV_REMOVE));
 	ok(look(p + 5 * PAGE, 8) == 4 && is(0, 10, 0, DPHUGE_BLOCK_FOLIO) &&
-	   is(1, 512, 0, DPHUGE_BLOCK_FOLIO | DPHUGE_BLOCK_HUGE) && is(2, 500, 500, 0) && is(3, 0, 0, 0),
+		   is(1, 512, 0, DPHUGE_BLOCK_FOLIO | DPHUGE_BLOCK_HUGE) && is(2, 500, 500, 0) &&
+		   is(3, 0, 0, 0),
 	   "the states of blocks: reserved, 2 MiB page, on single pages, untouched");
 	ok(look(p + 2 * BLOCK, 1) == 1 && is(0, 500, 500, 0), "and of one, from an address in the middle");
 	ok(in_child(child, p), "in a child the blocks are shared, one with a page of its own");
-	ok(look(p, 0) == -EINVAL && look(p, DPHUGE_BLOCKS_MAX + 1) == -EINVAL, "a count of 0 or too many is EINVAL");
+	ok(look(p, 0) == -EINVAL && look(p, DPHUGE_BLOCKS_MAX + 1) == -EINVAL,
+	   "a count of 0 or too many is EINVAL");
 	ok(look(&states, 1) == -ENXIO, "an address that isn't ours is ENXIO");
 	munmap(p, 4 * BLOCK);
 }
@@ -68,7 +70,8 @@ static void bad_fields(void)
 	REFUSED(ESRCH, bad.pid = 1 << 30);
 	REFUSED(EINVAL, bad.size = 8);
 	REFUSED(EFAULT, bad.blocks = 8);
-	ok(!wrong && !ioctl(fd, DPHUGE_IOC_BLOCKS, &good), "invalid fields are refused (%d are not)", wrong);
+	ok(!wrong && !ioctl(fd, DPHUGE_IOC_BLOCKS, &good), "invalid fields are refused (%d are not)",
+	   wrong);
 	close(fd);
 	munmap(p, BLOCK);
 }
@@ -90,7 +93,8 @@ static void others(void)
 {
 	char *p = map(2 * BLOCK, 50), c;
 	struct dphuge_info info = { .size = sizeof(info), .addr = (uintptr_t)p };
-	struct dphuge_blocks req = { .size = sizeof(req), .count = 2, .addr = (uintptr_t)p, .blocks = (uintptr_t)states };
+	struct dphuge_blocks req = { .size = sizeof(req), .count = 2, .addr = (uintptr_t)p,
+				     .blocks = (uintptr_t)states };
 	int fd = device(), ready[2];
 	pid_t pid;
 
@@ -105,10 +109,11 @@ static void others(void)
 	must(read(ready[0], &c, 1) == 1);
 	info.pid = req.pid = pid;
 	ok(!ioctl(fd, DPHUGE_IOC_INFO, &info) && info.populated == BLOCK + 7 * PAGE && info.huge == BLOCK &&
-	   info.promotions == 1 && info.pid == (uint64_t)pid && info_of(p).populated == 0,
+		   info.promotions == 1 && info.pid == (uint64_t)pid && info_of(p).populated == 0,
 	   "of another process's mapping, %llu bytes are populated", (unsigned long long)info.populated);
-	ok(!ioctl(fd, DPHUGE_IOC_BLOCKS, &req) && req.count == 2 && is(0, 512, 0, DPHUGE_BLOCK_FOLIO | DPHUGE_BLOCK_HUGE) &&
-	   is(1, 7, 0, DPHUGE_BLOCK_FOLIO), "and its blocks have the right states");
+	ok(!ioctl(fd, DPHUGE_IOC_BLOCKS, &req) && req.count == 2 &&
+		   is(0, 512, 0, DPHUGE_BLOCK_FOLIO | DPHUGE_BLOCK_HUGE) && is(1, 7, 0, DPHUGE_BLOCK_FOLIO),
+	   "and its blocks have the right states");
 	kill_child(pid);
 	ok(ioctl(fd, DPHUGE_IOC_INFO, &info) && errno == ESRCH, "when the process has ended, it is ESRCH");
 	ok(in_child(look_without_rights, p), "without CAP_SYS_PTRACE it is EPERM");
@@ -150,7 +155,8 @@ static void tracepoints(void)
 	must(in_child(write_once, p));
 	ok(traced("dphuge_cow:", "pages=1"), "cow has one page");
 	must(!madvise(p, PAGE, MADV_REMOVE));
-	ok(traced("dphuge_demote:", "touched=511 pages=511") && traced("dphuge_discard:", "pages=1"), "demote and discard have their pages");
+	ok(traced("dphuge_demote:", "touched=511 pages=511") && traced("dphuge_discard:", "pages=1"),
+	   "demote and discard have their pages");
 	p[0] = 1;
 	/* The driver's thread may have run before that write, and found one page less. */
 	ok(becomes(traced("dphuge_fold:", "pages=51")), "fold has the pages that are copied back");

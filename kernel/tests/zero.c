@@ -91,7 +91,8 @@ static void round_of(int percent)
 	must(!madvise(p, BLOCKS * BLOCK, MADV_REMOVE));
 	ok(!wrong_pages(p), "T=%d %%: after MADV_REMOVE of everything all is zero", percent);
 	must(!madvise(p, BLOCKS * BLOCK, MADV_REMOVE));
-	ok(!live(p, 1234 + percent, 3000), "T=%d %%: all is right after 3,000 steps of touches, promotions and discards", percent);
+	ok(!live(p, 1234 + percent, 3000),
+	   "T=%d %%: all is right after 3,000 steps of touches, promotions and discards", percent);
 	ok(in_child(child_life, &l), "T=%d %%: and after more of them in a child", percent);
 	ok(!live(p, 4321 + percent, 1000), "T=%d %%: and in the parent after the child", percent);
 	munmap(p, BLOCKS * BLOCK);
