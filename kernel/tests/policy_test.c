@@ -44,7 +44,8 @@ int main(void)
 			wrong += dph_policy_promote(k, t) != (k > 0 && k * 100 >= t * 512);
 	ok(!wrong, "a block is promoted exactly when touched / 512 >= T / 100, for all T and counts");
 	ok(dph_policy_promote(1, 0) && !dph_policy_promote(0, 0), "with T = 0 it is promoted at its first touch");
-	ok(!dph_policy_promote(511, 100) && dph_policy_promote(512, 100), "with T = 100 it is promoted when all pages are touched");
+	ok(!dph_policy_promote(511, 100) && dph_policy_promote(512, 100),
+	   "with T = 100 it is promoted when all pages are touched");
 	for (unsigned int t = 0; t <= 100; t++) {
 		attempts = 0;
 		for (unsigned int k = 1; k <= 512; k++)
