@@ -4,6 +4,7 @@ kernel, a leak or a wrong option fails the run. And the driver can be built, loa
 and unloaded in the classical way."""
 
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,23 @@ make -s -C /tmp/k check programs='policy_test basic giveback'; rmmod dphuge; tes
             note((r.stdout + r.stderr)[-2000:])
 
 
+def debugger():
+    """The gdb command that --gdb shows stops the guest in the module, and lets it go on."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    python = "import mmap,os; f=os.open('/dev/dphuge',2); print(mmap.mmap(f,4<<20)[0])"
+    with subprocess.Popen([TOP / "scripts/vm", "--gdb", str(port), "--timeout", "900", "--", "/usr/bin/python3", "-c", python],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as guest:
+        attach = next((line.strip() for line in guest.stderr if line.startswith("gdb ")), "false")
+        orders = "-batch -ex 'break dph_user_current' -ex continue -ex bt -ex delete -ex detach"
+        said = subprocess.run(["/bin/sh", "-c", f"{attach} {orders}"], capture_output=True, text=True, timeout=600)
+        out, err = guest.communicate(timeout=900)
+    hit = "hit Breakpoint 1, dph_user_current ()" in said.stdout
+    ok(hit, f"--gdb: a breakpoint in the module{'' if hit else repr(said.stdout[-300:] + said.stderr[-300:])}")
+    ok(guest.returncode == 0 and out == "0\n", f"the guest goes on when gdb has let it go {err[-300:]}")
+
+
 def main():
     r = vm("--", "sh", "-c", "echo out; echo err >&2; test -r /etc/debian_version && touch /tmp/x && exit 7")
     ok(r.returncode == 7 and r.stdout == "out\n" and "err\n" in r.stderr,
@@ -69,7 +87,7 @@ def main():
     r = vm("--define", "DPHUGE_THRESHOLD=25", "--", "cat", "/sys/module/dphuge/parameters/threshold")
     ok(r.stdout == "25\n", "--define sets the threshold when the module is built")
     for bad in (["--mem", "lots"], ["--cpus", "0"], ["--timeout", "-1"], ["--kernel", "2.6"], ["--nodes", "3"],
-                ["--icount", "--cpus", "2"], ["--icount", "--nodes", "2"]):
+                ["--gdb", "80"], ["--icount", "--cpus", "2"], ["--icount", "--nodes", "2"]):
         r = vm(*bad, "--", "true")
         ok(r.returncode == 2 and bad[1] in r.stderr, f"{' '.join(bad)} is refused, and the message names it")
     with tempfile.TemporaryDirectory() as name:
@@ -84,6 +102,7 @@ def main():
         python = "import mmap,os; f=os.open('/dev/dphuge',2); mmap.mmap(f,4<<20)[0]=1"
         r = vm("--kernel-source", source, "--", "/usr/bin/python3", "-c", python)
         ok(r.returncode == 125 and "leaked" in r.stderr, "a leak seen at unload fails the run")
+    debugger()
     classical()
     return done()
 
