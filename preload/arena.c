@@ -364,7 +364,7 @@ bool arena_cut(struct arena *a, struct span *s, uint32_t pages, enum span_state 
 		return false;
 	span_map(s);
 	a->live -= (size_t)rest->pages << PAGE_SHIFT;
-	rest->freed_ms = now_ms();
+	rest->freed_ms = clock_ms();
 	release(a, rest, how);
 	arena_check(a);
 	return true;
@@ -563,11 +563,12 @@ static bool purge_oldest(struct arena *a)
 	span_map(s);
 	len = (size_t)s->pages << PAGE_SHIFT;
 	pthread_mutex_unlock(&a->lock);
-	stats_sample();
+	if (fixed->before_purge)
+		fixed->before_purge();
 	done = unmapped || backend_of(s)->purge(page_address(s->first), len);
 	pthread_mutex_lock(&a->lock);
 	if (!done) { /* mlockall, say */
-		s->freed_ms = now_ms();
+		s->freed_ms = clock_ms();
 		release(a, s, SPAN_DIRTY);
 		return false;
 	}
@@ -623,7 +624,7 @@ size_t arena_purge(struct arena *a, uint32_t min_age_ms)
 	pthread_mutex_lock(&purge_lock);
 	pthread_mutex_lock(&a->lock);
 	before = a->purged_bytes;
-	while (a->oldest && now_ms() - window_span(a->oldest)->freed_ms >= min_age_ms)
+	while (a->oldest && clock_ms() - window_span(a->oldest)->freed_ms >= min_age_ms)
 		if (!purge_oldest(a) && ++refusals == MAX_REFUSALS)
 			break;
 	if (!min_age_ms)

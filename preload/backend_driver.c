@@ -2,7 +2,7 @@
 /* The dphuge driver: mappings of /dev/dphuge. The device is opened for each
  * and closed at once, as programs close and reuse descriptors. */
 #include "internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>

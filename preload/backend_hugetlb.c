@@ -11,7 +11,7 @@
  * vfork() and posix_spawn() copy nothing and need nothing.
  */
 #include "internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #include <string.h>
 #include <sys/mman.h>

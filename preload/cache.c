@@ -177,7 +177,7 @@ bool cache_free(struct cache *c, struct span *s)
 static long flush(struct cache *c, uint32_t min_age_ms)
 {
 	struct arena *a = &arenas[c->arena];
-	uint32_t now = now_ms();
+	uint32_t now = clock_ms();
 	long wait = -1;
 
 	if (!atomic_load_explicit(&c->bytes, memory_order_relaxed))

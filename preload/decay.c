@@ -35,7 +35,7 @@ static long sweep(void)
 		(void)arena_purge(a, decay);
 		pthread_mutex_lock(&a->lock);
 		if (a->oldest) {
-			long left = (long)decay - (long)(now_ms() - window_span(a->oldest)->freed_ms);
+			long left = (long)decay - (long)(clock_ms() - window_span(a->oldest)->freed_ms);
 
 			left = left < 1 ? 1 : left;
 			wait = wait < 0 || left < wait ? left : wait;
@@ -98,7 +98,7 @@ static void start_helper(void)
 /* Without a helper: eight times in the decay time. */
 static void sweep_now_and_then(void)
 {
-	uint32_t now = now_ms(), last = atomic_load_explicit(&swept_ms, memory_order_relaxed);
+	uint32_t now = clock_ms(), last = atomic_load_explicit(&swept_ms, memory_order_relaxed);
 
 	if (now - last > (uint32_t)fixed->config.decay_ms / 8 && atomic_compare_exchange_strong(&swept_ms, &last, now))
 		(void)sweep();

@@ -77,7 +77,7 @@ static bool move_onto_used(struct span *s, uint32_t pages)
 	s->pages = to->pages;
 	to->first = old.first;
 	to->pages = old.pages;
-	to->freed_ms = now_ms();
+	to->freed_ms = clock_ms();
 	span_map(to);
 	span_map(s);
 	span_map_block(s);
@@ -140,7 +140,7 @@ struct span *grow_away(struct span *s, size_t size)
 	to->offset = (lead << PAGE_SHIFT) + s->offset;
 	span_map_block(to);
 	pthread_mutex_lock(&a->lock);
-	s->freed_ms = now_ms();
+	s->freed_ms = clock_ms();
 	arena_free_moved(a, s, done == LOST);
 	pthread_mutex_unlock(&a->lock);
 	return to;

@@ -8,7 +8,7 @@
  * ready; the window is empty; jemalloc is called by its own API.
  */
 #include "internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
@@ -17,10 +17,6 @@
 #include <sys/sysinfo.h>
 
 extern char **environ;
-
-union state_page state_page __attribute__((aligned(4096))) = {
-    .s = {.small = {boot_malloc, boot_calloc, boot_realloc, boot_free, boot_usable}},
-};
 
 static enum { STARTING_NOT, STARTING, STARTED } _Atomic phase;
 
@@ -105,27 +101,27 @@ static const char *no_driver(int err)
 	}
 }
 
-/* Sets fixed->backend and its number, or why there is none. */
-static void choose_backend(const struct config *config)
+/* Sets state->backend and its number, or why there is none. */
+static void choose_backend(const struct config *config, struct state *state)
 {
 	int err;
 
-	fixed->no_backend = "no addresses to be had";
+	state->no_backend = "no addresses to be had";
 	if (!config_includes_us(config)) {
-		fixed->no_backend = "DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out";
+		state->no_backend = "DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out";
 		return;
 	}
-	fixed->choice = config->backend;
+	state->choice = config->backend;
 	if (config->backend == BACKEND_AUTO)
-		fixed->choice = backend_driver_error() ? BACKEND_THP : BACKEND_DRIVER;
+		state->choice = backend_driver_error() ? BACKEND_THP : BACKEND_DRIVER;
 	else if (config->backend == BACKEND_DRIVER && (err = backend_driver_error())) {
-		fixed->no_backend = no_driver(err);
+		state->no_backend = no_driver(err);
 		if (config->strict)
-			fatal("%s; DPHUGE_STRICT=1 stops here", fixed->no_backend);
-		message("%s; large requests go to jemalloc", fixed->no_backend);
+			fatal("%s; DPHUGE_STRICT=1 stops here", state->no_backend);
+		message("%s; large requests go to jemalloc", state->no_backend);
 		return;
 	}
-	fixed->backend = backend_by(fixed->choice);
+	state->backend = backend_by(state->choice);
 }
 
 static size_t window_size(void)
@@ -149,8 +145,6 @@ __attribute__((visibility("default"))) const char *dphuge_backend_name(void)
 {
 	return init_ready() && fixed->backend ? fixed->backend->name : NULL;
 }
-
-_Static_assert(offsetof(struct state, beacon) == 0, "tools look for it at the start of a page");
 
 static void describe(struct dphuge_beacon *b)
 {
@@ -176,26 +170,29 @@ static void describe(struct dphuge_beacon *b)
 
 static void start(void)
 {
+	struct state *state = state_open();
 	int saved = errno;
 
-	*(void **)&fixed->dlopen = dlsym(RTLD_NEXT, "dlopen");
-	config_read(&fixed->config);
-	if (fixed->config.stats)
+	*(void **)&state->dlopen = dlsym(RTLD_NEXT, "dlopen");
+	config_read(&state->config);
+	if (state->config.stats) {
 		stats_init();
-	small_resolve(&fixed->small);
-	fixed->memory_bytes = memory_bytes();
-	fixed->arenas = arena_count();
-	choose_backend(&fixed->config);
-	if (fixed->backend && !window_init(window_size()))
-		fixed->backend = NULL;
+		state->before_purge = stats_sample;
+	}
+	small_resolve(&state->small);
+	state->memory_bytes = memory_bytes();
+	state->arenas = arena_count();
+	choose_backend(&state->config, state);
+	if (state->backend && !window_init(window_size()))
+		state->backend = NULL;
 	(void)caches_init();
 	boot_free(boot_malloc(1)); /* jemalloc's handlers shall be registered before ours */
 	pthread_atfork(prefork, postfork_parent, postfork_child);
-	if (fixed->backend && fixed->config.small == SMALL_HUGE && !extents_install())
+	if (state->backend && state->config.small == SMALL_HUGE && !extents_install())
 		message("DPHUGE_SMALL=huge: jemalloc doesn't take memory from elsewhere; it goes on with its own");
-	fixed->threshold = fixed->backend ? fixed->config.threshold : SIZE_MAX;
-	describe(&fixed->beacon);
-	(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
+	state->threshold = state->backend ? state->config.threshold : SIZE_MAX;
+	describe(&state->beacon);
+	state_seal();
 	errno = saved;
 }
 
@@ -206,7 +203,7 @@ bool init_ready(void)
 
 	if (likely(atomic_load_explicit(&phase, memory_order_acquire) == STARTED))
 		return true;
-	dl_refuse_sanitizers();
+	sanitizers_refuse();
 	/* Without an environment libc itself hasn't started. */
 	if (!environ)
 		return false;

@@ -19,28 +19,16 @@
 #ifndef DPHUGE_INTERNAL_H
 #define DPHUGE_INTERNAL_H
 
-#include "beacon.h"
+#include "base/boot.h"
+#include "base/clock.h"
+#include "base/config.h"
+#include "base/message.h"
+#include "base/sanitizers.h"
+#include "base/state.h"
+#include "base/units.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define PAGE_SHIFT 12
-#define PAGE_BYTES ((size_t)1 << PAGE_SHIFT)
-#define BLOCK_SHIFT 21
-#define BLOCK_BYTES ((size_t)1 << BLOCK_SHIFT)
-#define BLOCK_PAGES ((uint32_t)(BLOCK_BYTES / PAGE_BYTES))
-
-#define KIB ((size_t)1 << 10)
-#define MIB ((size_t)1 << 20)
-#define GIB ((size_t)1 << 30)
-
-#define likely(x) __builtin_expect(!!(x), 1)
-#define unlikely(x) __builtin_expect(!!(x), 0)
-#define EXPORT __attribute__((visibility("default")))
 
 /* --- backend_*.c: where pages come from -------------------------------- */
 
@@ -53,8 +41,6 @@ enum outcome {
 	FAILED, /* all is as it was */
 	LOST,   /* and another thread's mapping came in at the addresses left */
 };
-
-enum backend_choice { BACKEND_AUTO, BACKEND_DRIVER, BACKEND_THP, BACKEND_HUGETLB, BACKEND_BASE };
 
 struct backend {
 	const char *name;
@@ -88,61 +74,6 @@ bool backend_single(char *p, size_t len);
 
 bool smaps_coverage(size_t *resident, size_t *huge);
 
-/* --- config.c: the environment, and nobody else reads it ---------------- */
-
-enum small_choice { SMALL_JEMALLOC, SMALL_HUGE };
-
-struct config {
-	size_t threshold;            /* DPHUGE_THRESHOLD: bytes */
-	enum backend_choice backend; /* DPHUGE_BACKEND */
-	enum small_choice small;     /* DPHUGE_SMALL */
-	long promote;                /* DPHUGE_PROMOTE: percent, -1 = the module's */
-	long decay_ms;               /* DPHUGE_DECAY_MS: -1 = never */
-	bool background;             /* DPHUGE_BACKGROUND */
-	size_t quarantine;           /* DPHUGE_QUARANTINE: bytes, 0 = none */
-	const char *only;            /* DPHUGE_ONLY, DPHUGE_EXCEPT: names, in the environment */
-	const char *except;
-	bool stats;  /* DPHUGE_STATS */
-	bool strict; /* DPHUGE_STRICT */
-	bool help;   /* DPHUGE_HELP */
-};
-
-void config_read(struct config *config);
-bool config_includes_us(const struct config *config);
-
-/* --- init.c: state that is fixed after start, on a page of its own ------- */
-
-struct small_heap {
-	void *(*malloc)(size_t);
-	void *(*calloc)(size_t, size_t);
-	void *(*realloc)(void *, size_t);
-	void (*free)(void *);
-	size_t (*usable)(void *);
-};
-
-struct state {
-	struct dphuge_beacon beacon; /* what all this looks like from outside; first on its page */
-	size_t threshold;            /* 0 until ready: everything takes the slow path */
-	uintptr_t window;            /* address */
-	_Atomic size_t window_bytes; /* shrinks when the program limits its addresses */
-	struct small_heap small;
-	void *(*dlopen)(const char *, int); /* libc's */
-	const struct backend *backend;      /* NULL: no large heap */
-	enum backend_choice choice;         /* its number */
-	const char *no_backend;             /* why */
-	struct config config;
-	size_t memory_bytes; /* RAM and swap; larger requests fail. SIZE_MAX: any */
-	unsigned int arenas;
-};
-
-union state_page {
-	struct state s;
-	char page[4096];
-};
-
-extern union state_page state_page;
-#define fixed (&state_page.s)
-
 bool init_ready(void);
 
 static inline bool is_large(const void *p)
@@ -152,18 +83,8 @@ static inline bool is_large(const void *p)
 
 /* --- small.c: jemalloc ---------------------------------------------------- */
 
-void *boot_malloc(size_t size);
-void *boot_calloc(size_t n, size_t size);
-void *boot_realloc(void *p, size_t size);
-void *boot_memalign(size_t align, size_t size);
-void boot_free(void *p);
-size_t boot_usable(void *p);
 void small_resolve(struct small_heap *small);
 void small_purge(void);
-
-/* --- dl.c */
-
-void dl_refuse_sanitizers(void);
 
 /* --- extents.c */
 
@@ -248,16 +169,6 @@ static inline char *span_block(const struct span *span)
 	return page_address(span->first) + span->offset;
 }
 
-static inline uint32_t pages_for(size_t size)
-{
-	return (uint32_t)((size + PAGE_BYTES - 1) >> PAGE_SHIFT);
-}
-
-static inline uint32_t whole_blocks(uint32_t pages)
-{
-	return (pages + BLOCK_PAGES - 1) & ~(BLOCK_PAGES - 1);
-}
-
 static inline uint32_t page_of(const void *p)
 {
 	return (uint32_t)(((uintptr_t)p - fixed->window) >> PAGE_SHIFT);
@@ -304,10 +215,6 @@ bool arena_resize(struct arena *arena, struct span *span, uint32_t pages);
 size_t arena_purge(struct arena *arena, uint32_t min_age_ms);
 void arena_check(struct arena *arena);
 const struct backend *backend_of(const struct span *span);
-
-/* --- clock.c */
-
-uint32_t now_ms(void);
 
 /* --- cache.c ------------------------------------------------------------------ */
 
@@ -368,9 +275,5 @@ struct driver_totals {
 };
 
 bool backend_driver_totals(struct driver_totals *totals);
-
-void message_to(int fd);
-__attribute__((format(printf, 1, 2))) void message(const char *fmt, ...);
-__attribute__((format(printf, 1, 2), noreturn)) void fatal(const char *fmt, ...);
 
 #endif /* DPHUGE_INTERNAL_H */

@@ -154,7 +154,7 @@ static void give(const char *what, void *p)
 		return;
 	}
 	if (fixed->config.decay_ms >= 0)
-		atomic_store_explicit(&s->freed_ms, now_ms(), memory_order_relaxed);
+		atomic_store_explicit(&s->freed_ms, clock_ms(), memory_order_relaxed);
 	if (!fixed->config.decay_ms || !(c = cache_mine()) || !cache_free(c, s)) {
 		pthread_mutex_lock(&a->lock);
 		arena_free(a, s);

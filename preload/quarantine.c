@@ -36,7 +36,7 @@ static void release_oldest(void)
 	if (!protect(s, PROT_READ | PROT_WRITE))
 		return;
 	pthread_mutex_lock(&a->lock);
-	s->freed_ms = now_ms();
+	s->freed_ms = clock_ms();
 	arena_free(a, s);
 	pthread_mutex_unlock(&a->lock);
 }

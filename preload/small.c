@@ -28,48 +28,6 @@ const char *malloc_conf = "tcache_gc_incr_bytes:262144";
 const char *malloc_conf = "";
 #endif
 
-static void *nomem(void *p)
-{
-	if (!p)
-		errno = ENOMEM;
-	return p;
-}
-
-void *boot_malloc(size_t size)
-{
-	return nomem(mallocx(size ? size : 1, 0));
-}
-
-void *boot_calloc(size_t n, size_t size)
-{
-	size_t bytes;
-
-	if (__builtin_mul_overflow(n, size, &bytes))
-		return nomem(NULL);
-	return nomem(mallocx(bytes ? bytes : 1, MALLOCX_ZERO));
-}
-
-void *boot_realloc(void *p, size_t size)
-{
-	return nomem(p ? rallocx(p, size ? size : 1, 0) : mallocx(size ? size : 1, 0));
-}
-
-void *boot_memalign(size_t align, size_t size)
-{
-	return nomem(mallocx(size ? size : 1, MALLOCX_ALIGN(align)));
-}
-
-void boot_free(void *p)
-{
-	if (p)
-		dallocx(p, 0);
-}
-
-size_t boot_usable(void *p)
-{
-	return p ? sallocx(p, 0) : 0;
-}
-
 /* jemalloc's own functions, if all of them can be found. */
 void small_resolve(struct small_heap *small)
 {

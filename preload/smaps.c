@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which page sizes the large heap has, as the kernel tells in /proc/self/smaps. */
 #include "internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #include <stdio.h>
 #include <stdlib.h>

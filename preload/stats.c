@@ -2,7 +2,7 @@
 /* The report at exit (DPHUGE_STATS=1): what was served, and which page sizes
  * the kernel says that the large heap has. */
 #include "internal.h"
-#include "sys.h"
+#include "base/sys.h"
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -38,7 +38,7 @@ void stats_sample(void)
 {
 	size_t resident, huge;
 
-	if (!fixed->config.stats || !fixed->backend || !fixed->backend->coverage(&resident, &huge))
+	if (!fixed->backend || !fixed->backend->coverage(&resident, &huge))
 		return;
 	pthread_mutex_lock(&best_lock);
 	if (resident > best_resident) {

@@ -343,8 +343,8 @@ bool window_init(size_t wanted)
 		map = (uint32_t *)(meta + owners_len);
 		spans = (struct span *)(meta + owners_len + ((map_len + PAGE_BYTES - 1) & ~(PAGE_BYTES - 1)));
 		spans_max = pages / SPAN_PAGES_PER_DESCRIPTOR;
-		fixed->window = (uintptr_t)start;
-		atomic_store(&fixed->window_bytes, wanted);
+		state_open()->window = (uintptr_t)start;
+		atomic_store(&state_open()->window_bytes, wanted);
 		set_owner(0, pages, OWNER_WINDOW);
 		all = span_new();
 		all->first = 0;
@@ -387,23 +387,21 @@ void window_trim(void)
 {
 	struct rlimit as;
 	struct span *last;
+	uint32_t pages;
 
 	if (!fixed->window || getrlimit(RLIMIT_AS, &as) || as.rlim_cur == RLIM_INFINITY)
 		return;
 	pthread_mutex_lock(&lock);
-	last = reserved_at(window_pages() - 1);
+	pages = window_pages();
+	last = reserved_at(pages - 1);
 	if (last && last->pages > BLOCK_PAGES) {
 		uint32_t keep = last->first < BLOCK_PAGES ? BLOCK_PAGES : last->first;
 
 		bin_remove(&reserved, last);
 		/* First the compare of is_large(), then others may map there. */
-		(void)mprotect(&state_page, sizeof(state_page), PROT_READ | PROT_WRITE);
-		size_t old = atomic_exchange(&fixed->window_bytes, (size_t)keep << PAGE_SHIFT);
-		fixed->beacon.window_len = (size_t)keep << PAGE_SHIFT;
-		(void)mprotect(&state_page, sizeof(state_page), PROT_READ);
-
-		munmap(page_address(keep), old - ((size_t)keep << PAGE_SHIFT));
-		trim_metadata(keep, (uint32_t)(old >> PAGE_SHIFT));
+		state_shrink_window((size_t)keep << PAGE_SHIFT);
+		munmap(page_address(keep), (size_t)(pages - keep) << PAGE_SHIFT);
+		trim_metadata(keep, pages);
 		if (keep > last->first) {
 			last->pages = keep - last->first;
 			insert_reserved(last);

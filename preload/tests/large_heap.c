@@ -15,6 +15,7 @@
 #include "tap.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -25,9 +26,7 @@
 
 /* --- what the heap is linked with here instead of the real thing -------------- */
 
-union state_page state_page __attribute__((aligned(4096)));
-
-static _Atomic uint32_t clock_ms = 1000;
+static _Atomic uint32_t test_clock = 1000;
 static _Atomic unsigned int fail_one_in; /* 0: none */
 static _Atomic unsigned long failures, maps, purges, extends, moves, replaces;
 static __thread uint64_t random_state = 88172645463325252ull;
@@ -63,9 +62,9 @@ static bool fails(void)
 	return true;
 }
 
-uint32_t now_ms(void)
+uint32_t clock_ms(void)
 {
-	return atomic_load(&clock_ms);
+	return atomic_load(&test_clock);
 }
 
 bool init_ready(void)
@@ -73,8 +72,30 @@ bool init_ready(void)
 	return true;
 }
 
-void stats_sample(void)
+/* jemalloc's part: no request comes to it. */
+void *boot_malloc(size_t size)
 {
+	return malloc(size);
+}
+
+void *boot_calloc(size_t n, size_t size)
+{
+	return calloc(n, size);
+}
+
+void *boot_realloc(void *p, size_t size)
+{
+	return realloc(p, size);
+}
+
+void boot_free(void *p)
+{
+	free(p);
+}
+
+size_t boot_usable(void *p)
+{
+	return malloc_usable_size(p);
 }
 
 bool smaps_coverage(size_t *resident, size_t *huge)
@@ -331,7 +352,7 @@ static void step(struct slot *mine)
 	unsigned int what = next_random() % 32;
 
 	if (what == 0)
-		atomic_fetch_add(&clock_ms, (uint32_t)(next_random() % 300));
+		atomic_fetch_add(&test_clock, (uint32_t)(next_random() % 300));
 	else if (what == 1)
 		arena_purge(&arenas[next_random() % (ARENAS_MAX + 1)], 1000);
 	else if (what == 2 && !(next_random() % 8))
@@ -447,8 +468,8 @@ static void nothing_works(void)
 
 	free_all();
 	atomic_store(&fail_one_in, 0);
-	fixed->backend = &backend_driver;
-	fixed->choice = BACKEND_DRIVER;
+	state_open()->backend = &backend_driver;
+	state_open()->choice = BACKEND_DRIVER;
 	p[0] = large_alloc(65 * MIB, 256 * MIB, false); /* with much beside it that is clean */
 	large_free(p[0]);
 	large_trim();
@@ -467,12 +488,14 @@ static void nothing_works(void)
 
 static bool start(void)
 {
-	fixed->backend = &backend_driver;
-	fixed->choice = BACKEND_DRIVER;
-	fixed->config.decay_ms = -1; /* the test purges by itself */
-	fixed->config.promote = -1;
-	fixed->arenas = 3;
-	fixed->memory_bytes = SIZE_MAX;
+	struct state *state = state_open();
+
+	state->backend = &backend_driver;
+	state->choice = BACKEND_DRIVER;
+	state->config.decay_ms = -1; /* the test purges by itself */
+	state->config.promote = -1;
+	state->arenas = 3;
+	state->memory_bytes = SIZE_MAX;
 	return window_init(WINDOW) && caches_init();
 }
 
@@ -517,8 +540,8 @@ int main(int argc, char **argv)
 	seed++;
 	phase("few blocks that grow, one call in 5 fails", 5);
 	few_that_grow = false;
-	fixed->backend = &backend_hugetlb;
-	fixed->choice = BACKEND_HUGETLB;
+	state_open()->backend = &backend_hugetlb;
+	state_open()->choice = BACKEND_HUGETLB;
 	seed++;
 	phase("one call in 5 fails, memory must be unmapped", 5);
 	growing(0);

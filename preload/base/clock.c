@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* The clock that ages freed memory, apart so that tests have one of their own. */
-#include "internal.h"
+/* The clock that tells how long memory has been free. It is a file of its own because
+ * the tests of the heap bring another. */
+#include "base/clock.h"
 
 #include <time.h>
 
-uint32_t now_ms(void)
+uint32_t clock_ms(void)
 {
 	struct timespec ts;
 

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * The settings. One table drives defaults, parsing, messages and DPHUGE_HELP;
- * the tests hold the README against it. A bad value is named, and the default
- * stays; with DPHUGE_STRICT=1 the program ends there.
+ * The settings. One table drives defaults, parsing, messages and DPHUGE_HELP; the tests
+ * compare the README with it.
  */
-#include "internal.h"
+#include "base/config.h"
 
+#include "base/message.h"
+#include "base/units.h"
+
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,7 +38,7 @@ static const char *const backend_names[] = {
 
 static const char *const small_names[] = {[SMALL_JEMALLOC] = "jemalloc", [SMALL_HUGE] = "huge", NULL};
 
-/* Who starts other programs and allocates little itself. */
+/* Programs that start other programs and allocate little themselves. */
 #define WRAPPERS                                                                                                       \
 	"sh,dash,bash,rbash,zsh,ksh*,mksh,fish,tcsh,csh,busybox,env,nice,ionice,nohup,setsid,stdbuf,time,timeout,"     \
 	"taskset,numactl,xargs,sudo,su,runuser,chroot,flock,script,strace,ltrace"
@@ -58,30 +61,30 @@ static const struct option {
     {"DPHUGE_BACKEND", CHOICE, IN(backend), 0, 0, backend_names, NULL, NULL, "auto", NULL,
      "where large memory comes from"},
     {"DPHUGE_SMALL", CHOICE, IN(small), 0, 0, small_names, NULL, NULL, "jemalloc", NULL,
-     "whether the memory that small requests are cut from comes from there too"},
+     "where the memory for small requests comes from: from jemalloc's own mappings, or from the backend too"},
     {"DPHUGE_PROMOTE", NUMBER, IN(promote), 0, 100, NULL, "a percentage", NULL, NULL, "the module's threshold",
-     "driver: how much of a 2 MiB block is touched before it becomes one page"},
+     "driver: how much of a 2 MiB block must be touched before it becomes one page"},
     /* jemalloc's dirty_decay_ms has the same default. */
     {"DPHUGE_DECAY_MS", NUMBER, IN(decay_ms), 0, 86400000, NULL, "milliseconds", "never", "10000", NULL,
      "how long freed memory is kept for reuse"},
     {"DPHUGE_BACKGROUND", SWITCH, IN(background), 0, 1, NULL, NULL, NULL, "1", NULL,
      "a helper thread gives freed memory back while the program sleeps"},
     {"DPHUGE_QUARANTINE", SIZE, IN(quarantine), 0, 64 * GIB, NULL, NULL, NULL, "0", NULL,
-     "how much of what was freed last raises SIGSEGV if it is touched"},
+     "how much of the memory that was freed last raises SIGSEGV when it is touched"},
     {"DPHUGE_ONLY", NAMES, IN(only), 1, 0, NULL, NULL, NULL, "*", NULL, "programs that get a large heap"},
     {"DPHUGE_EXCEPT", NAMES, IN(except), 0, 0, NULL, NULL, NULL, WRAPPERS, "shells and wrappers",
      "programs that get none"},
     {"DPHUGE_STATS", SWITCH, IN(stats), 0, 1, NULL, NULL, NULL, "0", NULL, "report at exit"},
     {"DPHUGE_STRICT", SWITCH, IN(strict), 0, 1, NULL, NULL, NULL, "0", NULL,
-     "a wrong setting, or a backend that isn't there, ends the program"},
+     "a wrong setting, or a backend that cannot be used, ends the program"},
     {"DPHUGE_HELP", SWITCH, IN(help), 0, 1, NULL, NULL, NULL, "0", NULL, "show the settings"},
 #undef IN
 };
 
 #define NR_OPTIONS (sizeof(options) / sizeof(*options))
 
-/* Not settings of the library: our scripts' and tests'. */
-static const char *const others[] = {"DPHUGE_BUILD", "DPHUGE_CACHE", "DPHUGE_GUEST", "DPHUGE_MODULE"};
+/* Variables of our scripts and tests; they are no settings of the library. */
+static const char *const other_names[] = {"DPHUGE_BUILD", "DPHUGE_CACHE", "DPHUGE_GUEST", "DPHUGE_MODULE"};
 
 static bool parse_number(const struct option *o, const char *text, long *value)
 {
@@ -127,8 +130,8 @@ static bool parse_choice(const struct option *o, const char *text, unsigned int 
 	return false;
 }
 
-/* Put @text into the option's field, if it is a value. */
-static bool set(const struct option *o, struct config *config, const char *text)
+/* Put @text into the option's field. False: it is no value of this option. */
+static bool set_field(const struct option *o, struct config *config, const char *text)
 {
 	void *field = (char *)config + o->offset;
 	unsigned int choice;
@@ -165,8 +168,8 @@ static bool set(const struct option *o, struct config *config, const char *text)
 	return false;
 }
 
-/* What the option may be, in words. */
-static const char *allowed(const struct option *o, char *buffer, size_t size)
+/* The values that the option may have, in words. */
+static const char *describe_allowed(const struct option *o, char *buffer, size_t size)
 {
 	switch (o->kind) {
 	case SIZE:
@@ -196,7 +199,7 @@ static const char *fallback_text(const struct option *o)
 	return o->fallback_means ? o->fallback_means : o->fallback;
 }
 
-static const struct option *find(const char *name, size_t len)
+static const struct option *find_option(const char *name, size_t len)
 {
 	for (unsigned int i = 0; i < NR_OPTIONS; i++)
 		if (strlen(options[i].name) == len && !strncmp(options[i].name, name, len))
@@ -204,16 +207,17 @@ static const struct option *find(const char *name, size_t len)
 	return NULL;
 }
 
-static bool of_others(const char *name, size_t len)
+static bool is_other(const char *name, size_t len)
 {
-	for (unsigned int i = 0; i < sizeof(others) / sizeof(*others); i++)
-		if (strlen(others[i]) == len && !strncmp(others[i], name, len))
+	for (unsigned int i = 0; i < sizeof(other_names) / sizeof(*other_names); i++)
+		if (strlen(other_names[i]) == len && !strncmp(other_names[i], name, len))
 			return true;
 	return false;
 }
 
-/* How many characters must be changed, put in or left out? (Levenshtein 1966) */
-static unsigned int distance(const char *a, size_t a_len, const char *b)
+/* How many characters must be changed, inserted or left out to make one of the other
+ * (Levenshtein 1966). */
+static unsigned int edit_distance(const char *a, size_t a_len, const char *b)
 {
 	unsigned int row[NAME_MAX_LEN + 1];
 	size_t b_len = strlen(b);
@@ -238,13 +242,13 @@ static unsigned int distance(const char *a, size_t a_len, const char *b)
 	return row[b_len];
 }
 
-static const struct option *nearest(const char *name, size_t len)
+static const struct option *nearest_option(const char *name, size_t len)
 {
 	const struct option *best = NULL;
 	unsigned int least = ~0u;
 
 	for (unsigned int i = 0; i < NR_OPTIONS; i++) {
-		unsigned int d = distance(name + PREFIX_LEN, len - PREFIX_LEN, options[i].name + PREFIX_LEN);
+		unsigned int d = edit_distance(name + PREFIX_LEN, len - PREFIX_LEN, options[i].name + PREFIX_LEN);
 
 		if (d < least) {
 			least = d;
@@ -254,7 +258,7 @@ static const struct option *nearest(const char *name, size_t len)
 	return best;
 }
 
-__attribute__((format(printf, 2, 3))) static void complain(const struct config *config, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void report_wrong(const struct config *config, const char *fmt, ...)
 {
 	char text[400];
 	va_list ap;
@@ -267,18 +271,18 @@ __attribute__((format(printf, 2, 3))) static void complain(const struct config *
 	message("%s", text);
 }
 
-static void read_one(struct config *config, const char *entry, const char *equals)
+static void read_setting(struct config *config, const char *entry, const char *equals)
 {
 	size_t len = (size_t)(equals - entry);
-	const struct option *o = find(entry, len);
+	const struct option *o = find_option(entry, len);
 	char buffer[160];
 
-	if (!o && !of_others(entry, len)) {
-		o = nearest(entry, len < PREFIX_LEN + NAME_MAX_LEN ? len : PREFIX_LEN + NAME_MAX_LEN);
-		complain(config, "%.*s: no such setting; the nearest is %s, and DPHUGE_HELP=1 shows all", (int)len,
+	if (!o && !is_other(entry, len)) {
+		o = nearest_option(entry, len < PREFIX_LEN + NAME_MAX_LEN ? len : PREFIX_LEN + NAME_MAX_LEN);
+		report_wrong(config, "%.*s: no such setting; the nearest is %s, and DPHUGE_HELP=1 shows all", (int)len,
 			 entry, o->name);
-	} else if (o && !set(o, config, equals + 1)) {
-		complain(config, "%.200s: not %s; using %s", entry, allowed(o, buffer, sizeof(buffer)),
+	} else if (o && !set_field(o, config, equals + 1)) {
+		report_wrong(config, "%.200s: not %s; using %s", entry, describe_allowed(o, buffer, sizeof(buffer)),
 			 fallback_text(o));
 	}
 }
@@ -292,7 +296,7 @@ static void show_help(void)
 		const struct option *o = &options[i];
 
 		message("%s=%s", o->name, o->fallback ? o->fallback : "");
-		message("    %s; %s", o->help, allowed(o, buffer, sizeof(buffer)));
+		message("    %s; %s", o->help, describe_allowed(o, buffer, sizeof(buffer)));
 	}
 }
 
@@ -303,25 +307,25 @@ void config_read(struct config *config)
 	*config = (struct config){.promote = -1};
 	for (unsigned int i = 0; i < NR_OPTIONS; i++)
 		if (options[i].fallback)
-			(void)set(&options[i], config, options[i].fallback);
-	/* In setuid programs the environment is the attacker's. */
+			(void)set_field(&options[i], config, options[i].fallback);
+	/* In setuid programs the environment is under the control of an attacker. */
 	if (getauxval(AT_SECURE))
 		return;
-	/* First, as it says what becomes of the others. */
+	/* This one is read first, as it decides what a wrong value of the others does. */
 	entry = getenv("DPHUGE_STRICT");
 	config->strict = entry && !strcmp(entry, "1");
 	for (char **e = environ; e && *e; e++) {
 		const char *equals = strchr(*e, '=');
 
 		if (!strncmp(*e, PREFIX, PREFIX_LEN) && equals)
-			read_one(config, *e, equals);
+			read_setting(config, *e, equals);
 	}
 	if (config->help)
 		show_help();
 }
 
-/* Is @name among the patterns of @list? */
-static bool listed(const char *list, const char *name)
+/* Does any pattern of @list, separated by commas, match @name? */
+static bool any_matches(const char *list, const char *name)
 {
 	char pattern[128];
 
@@ -339,18 +343,13 @@ static bool listed(const char *list, const char *name)
 	return false;
 }
 
-static const char *base_name(const char *path)
+static const char *file_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
 	return slash ? slash + 1 : path;
 }
 
-/*
- * Is this program to have a large heap? It goes by the name of its file and by
- * the name it was called by: a script's interpreter has the one, a program that
- * is many in one the other.
- */
 bool config_includes_us(const struct config *config)
 {
 	const char *called = program_invocation_short_name ? program_invocation_short_name : "";
@@ -359,8 +358,8 @@ bool config_includes_us(const struct config *config)
 	const char *file;
 
 	path[n > 0 ? n : 0] = 0;
-	file = base_name(path);
-	if (listed(config->except, file) || listed(config->except, called))
+	file = file_name(path);
+	if (any_matches(config->except, file) || any_matches(config->except, called))
 		return false;
-	return listed(config->only, file) || listed(config->only, called);
+	return any_matches(config->only, file) || any_matches(config->only, called);
 }

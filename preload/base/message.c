@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* One line on standard error, without stdio: it may be called anywhere, and
- * stderr may be closed. */
-#include "internal.h"
-#include "sys.h"
+/* One line on standard error, without stdio: it may be called anywhere, and stderr may
+ * be closed. */
+#include "base/message.h"
 
+#include "base/sys.h"
+
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 static int message_fd = STDERR_FILENO;
 
-/* Where further messages go. */
 void message_to(int fd)
 {
 	message_fd = fd;
 }
 
-static void say(const char *fmt, va_list ap)
+static void write_line(const char *fmt, va_list ap)
 {
 	int saved = errno;
 	char line[512] = "dphuge: ";
@@ -34,7 +35,7 @@ void message(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap);
+	write_line(fmt, ap);
 	va_end(ap);
 }
 
@@ -43,7 +44,7 @@ void fatal(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	say(fmt, ap);
+	write_line(fmt, ap);
 	va_end(ap);
 	abort();
 }
