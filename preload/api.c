@@ -85,7 +85,7 @@ EXPORT void *calloc(size_t n, size_t size)
 
 EXPORT void free(void *p)
 {
-	if (unlikely(is_large(p))) {
+	if (unlikely(window_has(p))) {
 		int saved = errno;
 
 		large_free(p);
@@ -102,7 +102,7 @@ EXPORT void cfree(void *p)
 
 EXPORT void free_aligned_sized(void *p, size_t align, size_t size)
 {
-	if (unlikely(is_large(p))) {
+	if (unlikely(window_has(p))) {
 		int saved = errno;
 
 		large_free_sized(p, align, size);
@@ -121,7 +121,7 @@ EXPORT size_t malloc_usable_size(void *p)
 {
 	if (!p)
 		return 0;
-	return is_large(p) ? large_usable(p) : fixed->small.usable(p);
+	return window_has(p) ? large_usable(p) : fixed->small.usable(p);
 }
 
 static void *move(void *p, size_t old_size, size_t size)
@@ -145,7 +145,7 @@ EXPORT void *realloc(void *p, size_t size)
 		free(p);
 		return NULL;
 	}
-	if (unlikely(is_large(p))) {
+	if (unlikely(window_has(p))) {
 		if (impossible(size))
 			return no_memory();
 		if (size >= fixed->threshold && (q = large_realloc(p, size)))

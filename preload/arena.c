@@ -41,10 +41,10 @@ static bool freed_later(const struct span *s, const struct span *than)
  * long search. */
 static void age_insert(struct arena *a, struct span *s)
 {
-	struct span *before = window_span(a->newest);
+	struct span *before = span_by_id(a->newest);
 
 	for (unsigned int i = 0; before && i < 64 && freed_later(before, s); i++)
-		before = window_span(before->age_prev);
+		before = span_by_id(before->age_prev);
 	s->aged = true;
 	s->age_prev = span_id(before);
 	s->age_next = before ? before->age_next : a->oldest;
@@ -53,7 +53,7 @@ static void age_insert(struct arena *a, struct span *s)
 	else
 		a->oldest = span_id(s);
 	if (s->age_next)
-		window_span(s->age_next)->age_prev = span_id(s);
+		span_by_id(s->age_next)->age_prev = span_id(s);
 	else
 		a->newest = span_id(s);
 }
@@ -64,11 +64,11 @@ static void age_remove(struct arena *a, struct span *s)
 		return;
 	s->aged = false;
 	if (s->age_prev)
-		window_span(s->age_prev)->age_next = s->age_next;
+		span_by_id(s->age_prev)->age_next = s->age_next;
 	else
 		a->oldest = s->age_next;
 	if (s->age_next)
-		window_span(s->age_next)->age_prev = s->age_prev;
+		span_by_id(s->age_next)->age_prev = s->age_prev;
 	else
 		a->newest = s->age_prev;
 }
@@ -78,9 +78,9 @@ static void link_unaged(struct arena *a, struct span *s, enum span_state how)
 {
 	s->state = (uint8_t)how;
 	span_map(s);
-	bin_insert(how == SPAN_CLEAN ? &a->clean : &a->dirty, s);
+	bins_insert(how == SPAN_CLEAN ? &a->clean : &a->dirty, s);
 	if (how == SPAN_DIRTY)
-		a->dirty_bytes += (size_t)s->pages << PAGE_SHIFT;
+		a->dirty_bytes += span_bytes(s);
 }
 
 static void link_free(struct arena *a, struct span *s, enum span_state how)
@@ -92,9 +92,9 @@ static void link_free(struct arena *a, struct span *s, enum span_state how)
 
 static void unlink_free(struct arena *a, struct span *s)
 {
-	bin_remove(s->state == SPAN_CLEAN ? &a->clean : &a->dirty, s);
+	bins_remove(s->state == SPAN_CLEAN ? &a->clean : &a->dirty, s);
 	if (s->state == SPAN_DIRTY)
-		a->dirty_bytes -= (size_t)s->pages << PAGE_SHIFT;
+		a->dirty_bytes -= span_bytes(s);
 	age_remove(a, s);
 }
 
@@ -103,7 +103,7 @@ static struct span *neighbour(struct arena *a, uint32_t page)
 {
 	struct span *s;
 
-	if (page >= window_pages() || owner_of(page) != number_of(a))
+	if (page >= window_pages() || span_owner(page) != number_of(a))
 		return NULL;
 	s = span_at(page);
 	return s && s->pages && (s->first == page || s->first + s->pages - 1 == page) ? s : NULL;
@@ -161,7 +161,7 @@ static void use(struct arena *a, struct span *s)
 {
 	s->state = SPAN_USED;
 	span_map(s);
-	a->live += (size_t)s->pages << PAGE_SHIFT;
+	a->live += span_bytes(s);
 }
 
 /* Take [start, start + pages) of the free span @s. */
@@ -203,7 +203,7 @@ static struct span *take(struct arena *a, struct span *s, uint32_t start, uint32
 static struct span *fit_dirty(struct arena *a, uint32_t pages, uint32_t align)
 {
 	uint32_t start;
-	struct span *s = bin_fit(&a->dirty, pages, align, &start);
+	struct span *s = bins_fit(&a->dirty, pages, align, &start);
 
 	return s ? take(a, s, start, pages) : NULL;
 }
@@ -211,7 +211,7 @@ static struct span *fit_dirty(struct arena *a, uint32_t pages, uint32_t align)
 static struct span *fit_clean(struct arena *a, uint32_t pages, uint32_t align)
 {
 	uint32_t start;
-	struct span *s = bin_fit(&a->clean, pages, align, &start);
+	struct span *s = bins_fit(&a->clean, pages, align, &start);
 
 	return s ? take(a, s, start, pages) : NULL;
 }
@@ -220,9 +220,9 @@ static struct span *fit_clean(struct arena *a, uint32_t pages, uint32_t align)
  * lock held. */
 static bool unmap(struct arena *a, struct span *s)
 {
-	size_t len = (size_t)s->pages << PAGE_SHIFT;
+	size_t len = span_bytes(s);
 
-	if (!window_reserve_again(s->first, s->pages)) {
+	if (!reserve_over(page_address(s->first), span_bytes(s))) {
 		release(a, s, SPAN_DIRTY);
 		return false;
 	}
@@ -256,7 +256,7 @@ static struct span *map_new(struct arena *a, uint32_t pages, const struct span *
 	s->backend = (uint8_t)got;
 	if (!done) {
 		/* mmap may have left nothing there: see that it is reserved. */
-		window_reserve_again(s->first, s->pages);
+		reserve_over(page_address(s->first), span_bytes(s));
 		window_give(s);
 		return NULL;
 	}
@@ -272,7 +272,7 @@ struct span *arena_reuse(struct arena *a, uint32_t pages, const struct span *lik
 
 	if (!s || s->backend == like->backend)
 		return s;
-	a->live -= (size_t)s->pages << PAGE_SHIFT;
+	a->live -= span_bytes(s);
 	release(a, s, SPAN_DIRTY);
 	return NULL;
 }
@@ -299,7 +299,7 @@ struct span *arena_map(unsigned int number, uint32_t pages, const struct span *l
  * the lock held. */
 void arena_unmap(struct arena *a, struct span *s)
 {
-	size_t len = (size_t)s->pages << PAGE_SHIFT;
+	size_t len = span_bytes(s);
 
 	a->live -= len;
 	if (unmap(a, s))
@@ -340,7 +340,7 @@ struct span *arena_alloc(unsigned int number, uint32_t pages, uint32_t align, bo
 	}
 	if (s) {
 		a->calls++;
-		a->bytes += (size_t)s->pages << PAGE_SHIFT;
+		a->bytes += span_bytes(s);
 	}
 	arena_check(a);
 	pthread_mutex_unlock(&a->lock);
@@ -350,7 +350,7 @@ struct span *arena_alloc(unsigned int number, uint32_t pages, uint32_t align, bo
 /* With the arena's lock held; s->freed_ms says since when it is free. */
 void arena_free(struct arena *a, struct span *s)
 {
-	a->live -= (size_t)s->pages << PAGE_SHIFT;
+	a->live -= span_bytes(s);
 	release(a, s, SPAN_DIRTY);
 	arena_check(a);
 }
@@ -363,7 +363,7 @@ bool arena_cut(struct arena *a, struct span *s, uint32_t pages, enum span_state 
 	if (!rest)
 		return false;
 	span_map(s);
-	a->live -= (size_t)rest->pages << PAGE_SHIFT;
+	a->live -= span_bytes(rest);
 	rest->freed_ms = clock_ms();
 	release(a, rest, how);
 	arena_check(a);
@@ -527,15 +527,15 @@ static void release_end(struct arena *a, struct span *s, enum span_state how)
  */
 void arena_free_moved(struct arena *a, struct span *s, bool lost)
 {
-	size_t len = (size_t)s->pages << PAGE_SHIFT;
+	size_t len = span_bytes(s);
 
 	if (trim_to_blocks(a, s, SPAN_DIRTY, release_end)) {
 		a->live -= len;
 		if (!lost) {
 			release(a, s, SPAN_CLEAN);
 		} else {
-			a->mapped -= (size_t)s->pages << PAGE_SHIFT;
-			window_lost(s->first, s->pages);
+			a->mapped -= span_bytes(s);
+			window_emptied(s->first, s->pages);
 			span_recycle(s);
 		}
 	} else if (!lost) { /* no descriptor: dirty will do for zeroes */
@@ -549,7 +549,7 @@ void arena_free_moved(struct arena *a, struct span *s, bool lost)
  * meanwhile. False: the kernel doesn't take it; the span is the newest then. */
 static bool purge_oldest(struct arena *a)
 {
-	struct span *s = window_span(a->oldest);
+	struct span *s = span_by_id(a->oldest);
 	bool unmapped = !backend_of(s)->purge, done;
 	size_t len;
 
@@ -561,7 +561,7 @@ static bool purge_oldest(struct arena *a)
 	}
 	s->state = SPAN_PURGING;
 	span_map(s);
-	len = (size_t)s->pages << PAGE_SHIFT;
+	len = span_bytes(s);
 	pthread_mutex_unlock(&a->lock);
 	if (fixed->before_purge)
 		fixed->before_purge();
@@ -592,9 +592,9 @@ pthread_mutex_t purge_lock = PTHREAD_MUTEX_INITIALIZER;
  * of whole blocks go too, and the addresses of huge ones. With the arena's lock held. */
 static void unmap_clean(struct arena *a)
 {
-	for (unsigned int c = bin_class(BLOCK_PAGES); c < sizeof(a->clean.head) / sizeof(*a->clean.head); c++)
+	for (unsigned int c = bins_class(BLOCK_PAGES); c < sizeof(a->clean.head) / sizeof(*a->clean.head); c++)
 		for (uint32_t id = a->clean.head[c], next; id; id = next) {
-			struct span *s = window_span(id);
+			struct span *s = span_by_id(id);
 			bool held = !backend_of(s)->purge;
 			size_t len;
 
@@ -606,7 +606,7 @@ static void unmap_clean(struct arena *a)
 				link_unaged(a, s, SPAN_CLEAN);
 				continue;
 			}
-			len = (size_t)s->pages << PAGE_SHIFT;
+			len = span_bytes(s);
 			if (unmap(a, s) && held)
 				count_purged(a, len);
 		}
@@ -624,7 +624,7 @@ size_t arena_purge(struct arena *a, uint32_t min_age_ms)
 	pthread_mutex_lock(&purge_lock);
 	pthread_mutex_lock(&a->lock);
 	before = a->purged_bytes;
-	while (a->oldest && clock_ms() - window_span(a->oldest)->freed_ms >= min_age_ms)
+	while (a->oldest && clock_ms() - span_by_id(a->oldest)->freed_ms >= min_age_ms)
 		if (!purge_oldest(a) && ++refusals == MAX_REFUSALS)
 			break;
 	if (!min_age_ms)
@@ -647,12 +647,12 @@ static void check_list(struct arena *a, struct bins *bins, enum span_state how, 
 {
 	for (unsigned int c = 0; c < sizeof(bins->head) / sizeof(*bins->head); c++) {
 		CHECK(!bins->head[c] == !(bins->nonempty[c / 64] >> (c % 64) & 1));
-		for (uint32_t id = bins->head[c], prev = 0; id; prev = id, id = window_span(id)->next) {
-			struct span *s = window_span(id);
+		for (uint32_t id = bins->head[c], prev = 0; id; prev = id, id = span_by_id(id)->next) {
+			struct span *s = span_by_id(id);
 
 			CHECK(s->state == how && s->prev == prev && s->pages);
 			CHECK(span_at(s->first) == s && span_at(s->first + s->pages - 1) == s);
-			*bytes += (size_t)s->pages << PAGE_SHIFT;
+			*bytes += span_bytes(s);
 		}
 	}
 }
@@ -667,7 +667,7 @@ void arena_check(struct arena *a)
 	for (uint32_t page = 0; page < end;) {
 		struct span *s;
 
-		if (owner_of(page) != number_of(a)) {
+		if (span_owner(page) != number_of(a)) {
 			page = (page | (BLOCK_PAGES - 1)) + 1;
 			before = NULL;
 			continue;
@@ -695,8 +695,8 @@ void arena_check(struct arena *a)
 	CHECK(listed_clean == clean << PAGE_SHIFT && listed_dirty == dirty << PAGE_SHIFT);
 	CHECK(a->dirty_bytes == listed_dirty && a->live == used << PAGE_SHIFT);
 	CHECK(a->mapped == (clean + dirty + used + purging) << PAGE_SHIFT);
-	for (uint32_t id = a->oldest; id; last_age = id, id = window_span(id)->age_next, aged--)
-		CHECK(window_span(id)->aged && window_span(id)->age_prev == last_age);
+	for (uint32_t id = a->oldest; id; last_age = id, id = span_by_id(id)->age_next, aged--)
+		CHECK(span_by_id(id)->aged && span_by_id(id)->age_prev == last_age);
 	CHECK(a->newest == last_age && !aged);
 }
 #else

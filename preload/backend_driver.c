@@ -57,7 +57,7 @@ static enum outcome driver_extend(char *p, size_t old_len, size_t new_len)
 	if (map_with(p + old_len, new_len - old_len, MAP_FIXED))
 		return DONE;
 	/* The driver refuses before the kernel unmaps; the kernel itself, after. */
-	(void)window_reserve_free(p + old_len, new_len - old_len);
+	(void)reserve_if_free(p + old_len, new_len - old_len);
 	return FAILED;
 }
 
@@ -117,7 +117,7 @@ bool backend_driver_totals(struct driver_totals *totals)
 		return false;
 	/* Parts of one mapping, cut by mprotect, have the same counters. */
 	for (uint64_t last = 0; at < end;) {
-		unsigned int owner = owner_of(page_of((void *)at));
+		unsigned int owner = span_owner(page_of((void *)at));
 
 		info = (struct dphuge_info){.size = sizeof(info), .addr = at};
 		if (owner == OWNER_WINDOW || owner == OWNER_LOST || ioctl(fd, DPHUGE_IOC_INFO, &info)) {

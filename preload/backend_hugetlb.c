@@ -77,7 +77,7 @@ static enum outcome hugetlb_extend(char *p, size_t old_len, size_t new_len)
 {
 	if (hugetlb_map(p + old_len, new_len - old_len))
 		return DONE;
-	return window_reserve_free(p + old_len, new_len - old_len) ? FAILED : LOST;
+	return reserve_if_free(p + old_len, new_len - old_len) ? FAILED : LOST;
 }
 
 /* Blocks of the pool are mappings of their own, and don't grow when they move. */
@@ -117,7 +117,7 @@ static enum outcome hugetlb_replace(char *p, size_t len, char *to)
 	enum outcome done = FAILED;
 
 	if (move_blocks(p, len, to))
-		done = window_reserve_free(p, len) && hugetlb_map(p, len) ? DONE : LOST;
+		done = reserve_if_free(p, len) && hugetlb_map(p, len) ? DONE : LOST;
 	errno = saved;
 	return done;
 }
@@ -194,7 +194,7 @@ void backend_hugetlb_child(void)
 	int saved = errno, mem = m ? sys_open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : -1;
 
 	for (uint32_t page = 0; m && page < window_pages(); page += BLOCK_PAGES) {
-		unsigned int owner = owner_of(page);
+		unsigned int owner = span_owner(page);
 
 		if (m[page / BLOCK_PAGES] && owner != OWNER_WINDOW && owner != OWNER_LOST)
 			make_ordinary(mem, page_address(page));

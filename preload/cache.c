@@ -55,7 +55,7 @@ static struct span *claim(struct cache *c, _Atomic uint64_t *slot, uint64_t seen
 	if (!atomic_compare_exchange_strong(slot, &seen, 0))
 		return NULL;
 	atomic_fetch_sub_explicit(&c->bytes, bytes_of(seen), memory_order_relaxed);
-	return window_span((uint32_t)seen);
+	return span_by_id((uint32_t)seen);
 }
 
 static void to_arena(struct span *s)
@@ -70,7 +70,7 @@ static void to_arena(struct span *s)
 static bool put(struct cache *c, struct span *s)
 {
 	uint64_t word = word_of(s), old;
-	_Atomic uint64_t *slots = c->slots[bin_class(s->pages) - FIRST_CLASS];
+	_Atomic uint64_t *slots = c->slots[bins_class(s->pages) - FIRST_CLASS];
 
 	if (atomic_load_explicit(&c->bytes, memory_order_relaxed) + bytes_of(word) > CACHE_BYTES_MAX)
 		return false;
@@ -85,7 +85,7 @@ static bool put(struct cache *c, struct span *s)
 	}
 	if (old) {
 		atomic_fetch_sub_explicit(&c->bytes, bytes_of(old), memory_order_relaxed);
-		to_arena(window_span((uint32_t)old));
+		to_arena(span_by_id((uint32_t)old));
 	}
 	return true;
 }
@@ -100,11 +100,11 @@ static void take_returned(struct arena *a)
 	uint32_t id = atomic_exchange(&a->returned, 0);
 
 	while (id) {
-		struct span *s = window_span(id);
+		struct span *s = span_by_id(id);
 
 		id = s->next;
 		s->next = 0;
-		atomic_fetch_add_explicit(&a->received, (size_t)s->pages << PAGE_SHIFT, memory_order_release);
+		atomic_fetch_add_explicit(&a->received, span_bytes(s), memory_order_release);
 		arena_free(a, s);
 	}
 }
@@ -125,7 +125,7 @@ static void take_all_returned(struct arena *a)
 
 static struct span *find(struct cache *c, uint32_t pages)
 {
-	unsigned int class = bin_class(pages) - FIRST_CLASS;
+	unsigned int class = bins_class(pages) - FIRST_CLASS;
 	uint32_t most = pages + pages / 4;
 
 	for (unsigned int k = class; k <= class + 1 && k < CLASSES; k++)
@@ -164,7 +164,7 @@ bool cache_free(struct cache *c, struct span *s)
 		return false;
 	if (s->arena == c->arena)
 		return put(c, s);
-	atomic_store_explicit(&c->sent, c->sent + ((size_t)s->pages << PAGE_SHIFT), memory_order_relaxed);
+	atomic_store_explicit(&c->sent, c->sent + (span_bytes(s)), memory_order_relaxed);
 	head = atomic_load_explicit(&a->returned, memory_order_relaxed);
 	do
 		s->next = head;
@@ -192,7 +192,7 @@ static long flush(struct cache *c, uint32_t min_age_ms)
 		if (!seen)
 			continue;
 		if (min_age_ms)
-			left = (long)min_age_ms - (int32_t)(now - atomic_load(&window_span((uint32_t)seen)->freed_ms));
+			left = (long)min_age_ms - (int32_t)(now - atomic_load(&span_by_id((uint32_t)seen)->freed_ms));
 		if (left > 0)
 			wait = wait < 0 || left < wait ? left : wait;
 		else if ((s = claim(c, slot, seen)))

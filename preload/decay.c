@@ -35,7 +35,7 @@ static long sweep(void)
 		(void)arena_purge(a, decay);
 		pthread_mutex_lock(&a->lock);
 		if (a->oldest) {
-			long left = (long)decay - (long)(clock_ms() - window_span(a->oldest)->freed_ms);
+			long left = (long)decay - (long)(clock_ms() - span_by_id(a->oldest)->freed_ms);
 
 			left = left < 1 ? 1 : left;
 			wait = wait < 0 || left < wait ? left : wait;

@@ -16,7 +16,7 @@ static bool extend_or_move(struct span *s, uint32_t pages)
 {
 	struct arena *a = &arenas[ARENA_HUGE];
 	char *p = page_address(s->first);
-	size_t old_len = (size_t)s->pages << PAGE_SHIFT, len = (size_t)pages << PAGE_SHIFT;
+	size_t old_len = span_bytes(s), len = (size_t)pages << PAGE_SHIFT;
 	uint32_t old_first = s->first, old_pages = s->pages, more = pages - s->pages;
 	struct span *to;
 
@@ -34,7 +34,7 @@ static bool extend_or_move(struct span *s, uint32_t pages)
 	if (!to)
 		return false;
 	if (!backend_of(s)->move(p, old_len, page_address(to->first), len)) {
-		window_reserve_again(to->first, to->pages);
+		reserve_over(page_address(to->first), span_bytes(to));
 		window_give(to);
 		return false;
 	}
@@ -44,7 +44,7 @@ static bool extend_or_move(struct span *s, uint32_t pages)
 	span_map(s);
 	span_map_block(s);
 	span_recycle(to);
-	window_lost(old_first, old_pages);
+	window_emptied(old_first, old_pages);
 grown:
 	a->mapped += len - old_len;
 	a->live += len - old_len;
@@ -61,7 +61,7 @@ static bool move_onto_used(struct span *s, uint32_t pages)
 {
 	struct arena *a = &arenas[ARENA_HUGE];
 	struct span *to = arena_reuse(a, pages, s), old;
-	size_t old_len = (size_t)s->pages << PAGE_SHIFT;
+	size_t old_len = span_bytes(s);
 	enum outcome done;
 
 	if (!to)

@@ -38,14 +38,16 @@ static void prefork(void)
 	pthread_mutex_lock(&quarantine_lock);
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
 		pthread_mutex_lock(&arenas[i].lock);
-	window_lock();
+	window_prefork();
+	span_prefork();
 	backend_hugetlb_prefork();
 }
 
 static void postfork_parent(void)
 {
 	backend_hugetlb_parent();
-	window_unlock();
+	span_postfork_parent();
+	window_postfork_parent();
 	for (unsigned int i = ARENAS_MAX + 1; i-- > 0;)
 		pthread_mutex_unlock(&arenas[i].lock);
 	pthread_mutex_unlock(&quarantine_lock);
@@ -57,7 +59,8 @@ static void postfork_parent(void)
 static void postfork_child(void)
 {
 	backend_hugetlb_child();
-	window_fork_child();
+	window_postfork_child();
+	span_postfork_child();
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
 		pthread_mutex_init(&arenas[i].lock, NULL);
 	pthread_mutex_init(&purge_lock, NULL);
@@ -183,7 +186,7 @@ static void start(void)
 	state->memory_bytes = memory_bytes();
 	state->arenas = arena_count();
 	choose_backend(&state->config, state);
-	if (state->backend && !window_init(window_size()))
+	if (state->backend && !window_init(state, window_size()))
 		state->backend = NULL;
 	(void)caches_init();
 	boot_free(boot_malloc(1)); /* jemalloc's handlers shall be registered before ours */

@@ -26,6 +26,10 @@
 #include "base/sanitizers.h"
 #include "base/state.h"
 #include "base/units.h"
+#include "window/bins.h"
+#include "window/reserve.h"
+#include "window/span.h"
+#include "window/window.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -98,86 +102,6 @@ struct small_stats {
 };
 
 bool small_stats(struct small_stats *stats);
-
-/* --- window.c: the reserved addresses, and whose pages are whose ----------- */
-
-enum span_state {
-	SPAN_UNUSED,   /* a descriptor on a free list */
-	SPAN_RESERVED, /* addresses only; the window's */
-	SPAN_CLEAN,    /* free, reads as zero */
-	SPAN_DIRTY,    /* free, with old bytes */
-	SPAN_PURGING,  /* dirty, its memory is being given back */
-	SPAN_USED,
-	SPAN_CACHED, /* free, but kept by a thread, or on its way back to one */
-};
-
-/*
- * A used or cached span belongs to whoever holds its pointer, and that is who
- * reads and writes offset, spare and freed_ms, without a lock. The rest changes
- * only with the arena's lock held, but for state between used and cached.
- */
-struct span {
-	uint32_t first, pages;
-	uint32_t prev, next;         /* in its bin; descriptor numbers, 0 = none */
-	uint32_t age_prev, age_next; /* dirty ones, oldest first */
-	uint32_t offset;             /* used: bytes from the first page to the block */
-	uint32_t spare;              /* and behind it, that weren't asked for */
-	_Atomic uint32_t freed_ms;
-	_Atomic uint8_t state;
-	uint8_t arena;
-	uint8_t backend;        /* enum backend_choice */
-	bool aged;              /* on the age list */
-} __attribute__((aligned(64))); /* threads that use neighbours don't share a line */
-
-struct bins {
-	uint32_t head[160];
-	uint64_t nonempty[3];
-};
-
-bool window_init(size_t wanted);
-void window_trim(void);
-struct span *window_take(uint32_t pages, unsigned int arena);
-bool window_take_after(struct span *span, uint32_t pages);
-void window_give(struct span *span);
-struct span *window_span(uint32_t id);
-uint32_t span_id(const struct span *span);
-struct span *span_new(void);
-void span_recycle(struct span *span);
-struct span *span_at(uint32_t page);
-void span_map(struct span *span);
-void span_map_block(struct span *span);
-unsigned int owner_of(uint32_t page);
-void window_lost(uint32_t first, uint32_t pages);
-bool window_reserve_free(char *p, size_t len);
-void window_untake(uint32_t first, uint32_t pages, bool lost);
-bool window_reserve_again(uint32_t first, uint32_t pages);
-void window_lock(void);
-void window_unlock(void);
-void window_fork_child(void);
-uint32_t window_pages(void);
-
-#define OWNER_WINDOW 0xff /* reserved, nobody's */
-#define OWNER_LOST 0xfe   /* somebody else's mapping came in */
-
-static inline char *page_address(uint32_t page)
-{
-	return (char *)fixed->window + ((size_t)page << PAGE_SHIFT);
-}
-
-static inline char *span_block(const struct span *span)
-{
-	return page_address(span->first) + span->offset;
-}
-
-static inline uint32_t page_of(const void *p)
-{
-	return (uint32_t)(((uintptr_t)p - fixed->window) >> PAGE_SHIFT);
-}
-
-unsigned int bin_class(uint32_t pages);
-void bin_insert(struct bins *bins, struct span *span);
-void bin_remove(struct bins *bins, struct span *span);
-struct span *bin_fit(struct bins *bins, uint32_t pages, uint32_t align, uint32_t *start);
 
 /* --- arena.c ------------------------------------------------------------------ */
 

@@ -13,7 +13,7 @@
 
 static size_t room(const struct span *s)
 {
-	return ((size_t)s->pages << PAGE_SHIFT) - s->offset;
+	return (span_bytes(s)) - s->offset;
 }
 
 /*
@@ -40,7 +40,7 @@ static struct span *get(struct cache *c, uint32_t pages, uint32_t align_pages, b
 	if (pages > SHARED_PAGES_MAX)
 		return arena_alloc(ARENA_HUGE, pages, align_pages, true, zero);
 	if (c && align_pages == 1 && (s = cache_alloc(c, pages))) {
-		cache_served(c, (size_t)s->pages << PAGE_SHIFT);
+		cache_served(c, span_bytes(s));
 		atomic_store_explicit(&s->state, SPAN_USED, memory_order_relaxed);
 		return s;
 	}
@@ -90,11 +90,11 @@ void *large_alloc(size_t size, size_t align, bool zero)
 static struct span *span_around(uint32_t page, unsigned int owner)
 {
 	for (uint32_t at = page;; at--) {
-		struct span *s = owner_of(at) == owner ? span_at(at) : NULL;
+		struct span *s = span_owner(at) == owner ? span_at(at) : NULL;
 
 		if (s && s->arena == owner && s->first <= page && page - s->first < s->pages)
 			return s;
-		if (!at || owner_of(at) != owner)
+		if (!at || span_owner(at) != owner)
 			return NULL;
 	}
 }
@@ -103,7 +103,7 @@ static struct span *span_around(uint32_t page, unsigned int owner)
 __attribute__((noreturn)) static void wrong_pointer(const char *what, const char *p)
 {
 	uint32_t page = page_of(p);
-	unsigned int owner = owner_of(page);
+	unsigned int owner = span_owner(page);
 	struct span *s;
 
 	if (owner > ARENA_HUGE)
@@ -125,14 +125,14 @@ __attribute__((noreturn)) static void wrong_pointer(const char *what, const char
 /* Part of the window that another mapping took: not ours after all. */
 static bool is_lost(const void *p)
 {
-	return owner_of(page_of(p)) == OWNER_LOST;
+	return span_owner(page_of(p)) == OWNER_LOST;
 }
 
 /* The span of the used block at @p. Else the program is wrong, and ends here. */
 static struct span *used_span(const char *what, const void *p)
 {
 	uint32_t page = page_of(p);
-	struct span *s = owner_of(page) <= ARENA_HUGE ? span_at(page) : NULL;
+	struct span *s = span_owner(page) <= ARENA_HUGE ? span_at(page) : NULL;
 
 	if (unlikely(!s || span_block(s) != p || atomic_load_explicit(&s->state, memory_order_relaxed) != SPAN_USED))
 		wrong_pointer(what, p);

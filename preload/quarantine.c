@@ -16,7 +16,7 @@ static size_t held;
 static bool protect(const struct span *s, int prot)
 {
 	int saved = errno;
-	bool done = !mprotect(page_address(s->first), (size_t)s->pages << PAGE_SHIFT, prot);
+	bool done = !mprotect(page_address(s->first), span_bytes(s), prot);
 
 	errno = saved;
 	return done;
@@ -25,14 +25,14 @@ static bool protect(const struct span *s, int prot)
 /* The oldest is free. If it can't be made accessible again, nobody gets it. */
 static void release_oldest(void)
 {
-	struct span *s = window_span(oldest);
+	struct span *s = span_by_id(oldest);
 	struct arena *a = &arenas[s->arena];
 
 	oldest = s->next;
 	if (!oldest)
 		newest = 0;
 	s->next = 0;
-	held -= (size_t)s->pages << PAGE_SHIFT;
+	held -= span_bytes(s);
 	if (!protect(s, PROT_READ | PROT_WRITE))
 		return;
 	pthread_mutex_lock(&a->lock);
@@ -49,11 +49,11 @@ bool quarantine_add(struct span *s)
 	pthread_mutex_lock(&quarantine_lock);
 	s->next = 0;
 	if (newest)
-		window_span(newest)->next = span_id(s);
+		span_by_id(newest)->next = span_id(s);
 	else
 		oldest = span_id(s);
 	newest = span_id(s);
-	held += (size_t)s->pages << PAGE_SHIFT;
+	held += span_bytes(s);
 	while (held > fixed->config.quarantine)
 		release_oldest();
 	pthread_mutex_unlock(&quarantine_lock);

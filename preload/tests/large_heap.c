@@ -301,7 +301,7 @@ static void get(struct slot *s)
 		return;
 	}
 	atomic_fetch_add(&served, 1);
-	if ((uintptr_t)s->p % align || (zero && !is_zero(s->p, s->size)) || !is_large(s->p) ||
+	if ((uintptr_t)s->p % align || (zero && !is_zero(s->p, s->size)) || !window_has(s->p) ||
 	    large_usable(s->p) < s->size)
 		atomic_fetch_add(&wrong, 1);
 	s->stamp = atomic_fetch_add(&stamps, 1) << 32;
@@ -496,7 +496,7 @@ static bool start(void)
 	state->config.promote = -1;
 	state->arenas = 3;
 	state->memory_bytes = SIZE_MAX;
-	return window_init(WINDOW) && caches_init();
+	return window_init(state, WINDOW) && caches_init();
 }
 
 #ifdef FUZZ
