@@ -40,12 +40,12 @@ static void prefork(void)
 		pthread_mutex_lock(&arenas[i].lock);
 	window_prefork();
 	span_prefork();
-	backend_hugetlb_prefork();
+	backend_prefork();
 }
 
 static void postfork_parent(void)
 {
-	backend_hugetlb_parent();
+	backend_postfork_parent();
 	span_postfork_parent();
 	window_postfork_parent();
 	for (unsigned int i = ARENAS_MAX + 1; i-- > 0;)
@@ -58,7 +58,7 @@ static void postfork_parent(void)
 
 static void postfork_child(void)
 {
-	backend_hugetlb_child();
+	backend_postfork_child();
 	window_postfork_child();
 	span_postfork_child();
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
@@ -87,44 +87,6 @@ static size_t memory_bytes(void)
 	if (mode == '1' || sysinfo(&info))
 		return SIZE_MAX;
 	return ((size_t)info.totalram + info.totalswap) * info.mem_unit;
-}
-
-#define WANTED "DPHUGE_BACKEND=driver: "
-
-static const char *no_driver(int err)
-{
-	switch (err) {
-	case ENOENT:
-	case ENODEV:
-	case ENXIO: return WANTED "no /dev/dphuge: load the driver, or start the container with --device";
-	case EACCES:
-	case EPERM: return WANTED "no permission to use /dev/dphuge";
-	case ENOMEM: return WANTED "/dev/dphuge can't be mapped: a limit of the driver or of memory is reached";
-	default: return WANTED "/dev/dphuge can't be mapped";
-	}
-}
-
-/* Sets state->backend and its number, or why there is none. */
-static void choose_backend(const struct config *config, struct state *state)
-{
-	int err;
-
-	state->no_backend = "no addresses to be had";
-	if (!config_includes_us(config)) {
-		state->no_backend = "DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out";
-		return;
-	}
-	state->choice = config->backend;
-	if (config->backend == BACKEND_AUTO)
-		state->choice = backend_driver_error() ? BACKEND_THP : BACKEND_DRIVER;
-	else if (config->backend == BACKEND_DRIVER && (err = backend_driver_error())) {
-		state->no_backend = no_driver(err);
-		if (config->strict)
-			fatal("%s; DPHUGE_STRICT=1 stops here", state->no_backend);
-		message("%s; large requests go to jemalloc", state->no_backend);
-		return;
-	}
-	state->backend = backend_by(state->choice);
 }
 
 static size_t window_size(void)
@@ -185,9 +147,11 @@ static void start(void)
 	small_resolve(&state->small);
 	state->memory_bytes = memory_bytes();
 	state->arenas = arena_count();
-	choose_backend(&state->config, state);
-	if (state->backend && !window_init(state, window_size()))
+	choose_backend(state);
+	if (state->backend && !window_init(state, window_size())) {
 		state->backend = NULL;
+		state->no_backend = "too few addresses can be reserved (ulimit -v or -d)";
+	}
 	(void)caches_init();
 	boot_free(boot_malloc(1)); /* jemalloc's handlers shall be registered before ours */
 	pthread_atfork(prefork, postfork_parent, postfork_child);

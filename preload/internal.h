@@ -19,6 +19,12 @@
 #ifndef DPHUGE_INTERNAL_H
 #define DPHUGE_INTERNAL_H
 
+#include "backend/anonymous.h"
+#include "backend/backend.h"
+#include "backend/choose.h"
+#include "backend/driver.h"
+#include "backend/hugetlb.h"
+#include "backend/smaps.h"
 #include "base/boot.h"
 #include "base/clock.h"
 #include "base/config.h"
@@ -33,50 +39,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-
-/* --- backend_*.c: where pages come from -------------------------------- */
-
-/*
- * All take ranges of the window, 2 MiB-aligned at both ends, and answer true
- * on success. Memory from map() and after purge() reads as zero.
- */
-enum outcome {
-	DONE,
-	FAILED, /* all is as it was */
-	LOST,   /* and another thread's mapping came in at the addresses left */
-};
-
-struct backend {
-	const char *name;
-	/* Put fresh memory in place of the reservation at @p. */
-	bool (*map)(char *p, size_t len);
-	/* Give the memory back; the addresses stay usable. NULL: it must be unmapped. */
-	bool (*purge)(char *p, size_t len);
-	/* Grow a mapping in place over the reservation behind it; that may be lost. */
-	enum outcome (*extend)(char *p, size_t old_len, size_t new_len);
-	/* Grow it and move it, pages and all, over the reservation at @to. Nothing
-	 * is mapped at @p then. On failure it stays as it was; @to may be empty. */
-	bool (*move)(char *p, size_t old_len, char *to, size_t new_len);
-	/* Put the pages at @p in place of those at @to, which this backend has mapped
-	 * too; fresh memory is at @p then. LOST: they have moved, but there isn't. */
-	enum outcome (*replace)(char *p, size_t len, char *to);
-	/* Bytes of the large heap that are resident, and those in 2 MiB pages. */
-	bool (*coverage)(size_t *resident, size_t *huge);
-};
-
-extern const struct backend backend_driver, backend_thp, backend_hugetlb, backend_base;
-int backend_driver_error(void);
-void backend_hugetlb_prefork(void);
-void backend_hugetlb_parent(void);
-void backend_hugetlb_child(void);
-const struct backend *backend_by(enum backend_choice choice);
-bool backend_map(char *p, size_t len, enum backend_choice *got);
-bool backend_move(char *p, size_t old_len, char *to, size_t new_len);
-bool backend_single(char *p, size_t len);
-
-/* --- smaps.c */
-
-bool smaps_coverage(size_t *resident, size_t *huge);
 
 bool init_ready(void);
 
@@ -193,11 +155,5 @@ void stats_init(void);
 void stats_sample(void);
 void stats_fork_child(void);
 void stats_report(void);
-
-struct driver_totals {
-	uint64_t promotions, fallbacks, copies;
-};
-
-bool backend_driver_totals(struct driver_totals *totals);
 
 #endif /* DPHUGE_INTERNAL_H */

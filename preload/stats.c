@@ -38,7 +38,7 @@ void stats_sample(void)
 {
 	size_t resident, huge;
 
-	if (!fixed->backend || !fixed->backend->coverage(&resident, &huge))
+	if (!fixed->backend || !smaps_coverage(&resident, &huge))
 		return;
 	pthread_mutex_lock(&best_lock);
 	if (resident > best_resident) {
@@ -86,7 +86,7 @@ void stats_report(void)
 	stats_sample();
 	message("pid %d: coverage: %zu of %zu resident bytes of the large heap are in 2 MiB pages, %.1f %%", getpid(),
 		best_huge, best_resident, best_resident ? 100.0 * (double)best_huge / (double)best_resident : 0.0);
-	if (fixed->backend == &backend_driver && backend_driver_totals(&totals))
+	if (fixed->backend == &backend_driver && driver_totals(&totals))
 		message("pid %d: driver: %llu promotions, %llu fallbacks, %llu pages copied on write", getpid(),
 			(unsigned long long)totals.promotions, (unsigned long long)totals.fallbacks,
 			(unsigned long long)totals.copies);

@@ -98,12 +98,6 @@ size_t boot_usable(void *p)
 	return malloc_usable_size(p);
 }
 
-bool smaps_coverage(size_t *resident, size_t *huge)
-{
-	*resident = *huge = 0;
-	return true;
-}
-
 /*
  * The driver's backend itself, over files in memory in the place of the device: these
  * too give each mapping a file of its own, with whose offsets memory moves.
@@ -127,7 +121,7 @@ static int sys_close(int fd)
 }
 
 #define backend_driver real
-#include "../backend_driver.c"
+#include "../backend/driver.c"
 #undef backend_driver
 
 static bool map_anything(char *p, size_t len)

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
-/* The dphuge driver: mappings of /dev/dphuge. The device is opened for each
- * and closed at once, as programs close and reuse descriptors. */
-#include "internal.h"
+/* The dphuge driver: mappings of /dev/dphuge. The device is opened for each of them and
+ * closed at once, as programs close and reuse descriptors that they don't know. */
+#include "backend/driver.h"
+
+#include "backend/move.h"
 #include "base/sys.h"
+#include "window/reserve.h"
+#include "window/span.h"
 
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "../kernel/include/uapi/dphuge.h"
+#include "../../kernel/include/uapi/dphuge.h"
 
 static int open_device(void)
 {
@@ -48,28 +52,29 @@ static bool driver_purge(char *p, size_t len)
 }
 
 /*
- * What is added is a mapping of its own. To let mremap grow the last one would show
- * its file's next offsets, and those may be in use: memory moves with its offsets,
- * so what once lay behind may be elsewhere now, and would be there twice.
+ * What is added is a mapping of its own. If mremap grew the last one, it would show its
+ * file's next offsets, and those may be in use: memory moves with its offsets, so what
+ * once lay behind may be elsewhere now, and would be there twice.
  */
 static enum outcome driver_extend(char *p, size_t old_len, size_t new_len)
 {
 	if (map_with(p + old_len, new_len - old_len, MAP_FIXED))
 		return DONE;
-	/* The driver refuses before the kernel unmaps; the kernel itself, after. */
+	/* If the driver refuses, the reservation is still there; if the kernel itself does,
+	 * it has unmapped it before. */
 	(void)reserve_if_free(p + old_len, new_len - old_len);
 	return FAILED;
 }
 
 static bool driver_move(char *p, size_t old_len, char *to, size_t new_len)
 {
-	return map_with(to + old_len, new_len - old_len, MAP_FIXED) && backend_move(p, old_len, to, old_len);
+	return map_with(to + old_len, new_len - old_len, MAP_FIXED) && move_memory(p, old_len, to, old_len);
 }
 
 /* MREMAP_DONTUNMAP would leave a second mapping of the same pages. */
 static enum outcome driver_replace(char *p, size_t len, char *to)
 {
-	if (!backend_move(p, len, to, len))
+	if (!move_memory(p, len, to, len))
 		return FAILED;
 	return map_with(p, len, MAP_FIXED_NOREPLACE) ? DONE : LOST;
 }
@@ -81,11 +86,9 @@ const struct backend backend_driver = {
     .extend = driver_extend,
     .move = driver_move,
     .replace = driver_replace,
-    .coverage = smaps_coverage,
 };
 
-/* Why the device can't be used: an errno, or 0. */
-int backend_driver_error(void)
+int driver_error(void)
 {
 	int saved = errno, err = 0;
 	int fd = sys_open(DPHUGE_DEVICE, O_RDWR | O_CLOEXEC);
@@ -105,8 +108,7 @@ int backend_driver_error(void)
 	return err;
 }
 
-/* Counters of all our mappings, asked one by one. */
-bool backend_driver_totals(struct driver_totals *totals)
+bool driver_totals(struct driver_totals *totals)
 {
 	struct dphuge_info info;
 	uintptr_t at = fixed->window, end = at + atomic_load(&fixed->window_bytes);
@@ -124,7 +126,7 @@ bool backend_driver_totals(struct driver_totals *totals)
 			at += BLOCK_BYTES;
 			continue;
 		}
-		at = (info.end + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1);
+		at = round_up(info.end, BLOCK_BYTES);
 		if (info.mapping == last)
 			continue;
 		last = info.mapping;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* Which backend memory is from, and which it comes from next. */
-#include "internal.h"
+#include "backend/backend.h"
+
+#include "backend/anonymous.h"
+#include "backend/driver.h"
+#include "backend/hugetlb.h"
+#include "base/state.h"
 
 const struct backend *backend_by(enum backend_choice choice)
 {
@@ -14,7 +19,6 @@ const struct backend *backend_by(enum backend_choice choice)
 	return backends[choice];
 }
 
-/* Fresh memory at @p from the backend of this process; @got says which it was. */
 bool backend_map(char *p, size_t len, enum backend_choice *got)
 {
 	*got = fixed->choice;
@@ -25,4 +29,22 @@ bool backend_map(char *p, size_t len, enum backend_choice *got)
 		return false;
 	*got = BACKEND_THP;
 	return backend_thp.map(p, len);
+}
+
+void backend_prefork(void)
+{
+	if (fixed->backend && fixed->backend->prefork)
+		fixed->backend->prefork();
+}
+
+void backend_postfork_parent(void)
+{
+	if (fixed->backend && fixed->backend->postfork_parent)
+		fixed->backend->postfork_parent();
+}
+
+void backend_postfork_child(void)
+{
+	if (fixed->backend && fixed->backend->postfork_child)
+		fixed->backend->postfork_child();
 }

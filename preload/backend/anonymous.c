@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Anonymous memory, on any Linux. "thp", the embedded default: 2 MiB-aligned
- * with MADV_HUGEPAGE, so the kernel's own transparent huge pages. "base": none of
- * them, to compare with.
+ * Anonymous memory, on any Linux. "thp", the default where there is no driver: 2
+ * MiB-aligned with MADV_HUGEPAGE, so the kernel's own transparent huge pages. "base":
+ * none of them, to compare with.
  */
-#include "internal.h"
+#include "backend/anonymous.h"
+
+#include "backend/move.h"
+#include "base/units.h"
 
 #include <sys/mman.h>
 
-static bool map(char *p, size_t len, int how, int advice)
+static bool map_anonymous(char *p, size_t len, int how, int advice)
 {
 	char *got = mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | how, -1, 0);
 
@@ -21,16 +24,16 @@ static bool map(char *p, size_t len, int how, int advice)
 	return true;
 }
 
-static bool purge(char *p, size_t len)
+static bool purge_anonymous(char *p, size_t len)
 {
 	return !madvise(p, len, MADV_DONTNEED);
 }
 
 /*
- * The reservation behind becomes memory where it lies: a mapping over it that
- * failed could leave a hole, in which others settle.
+ * The reservation behind becomes memory where it lies: if a mapping over it failed, it
+ * could leave a hole, in which others settle.
  */
-static enum outcome extend(char *p, size_t old_len, size_t new_len, int advice)
+static enum outcome extend_anonymous(char *p, size_t old_len, size_t new_len, int advice)
 {
 	if (mprotect(p + old_len, new_len - old_len, PROT_READ | PROT_WRITE))
 		return FAILED;
@@ -38,72 +41,70 @@ static enum outcome extend(char *p, size_t old_len, size_t new_len, int advice)
 	return DONE;
 }
 
-/* The mapping stays, empty (Linux 5.7 and newer), if it is one; for several there is
- * no such way. */
-static enum outcome replace(char *p, size_t len, char *to, int advice)
+/* A single mapping stays where it is, and becomes empty (Linux 5.7 and newer); for
+ * several mappings there is no such way. */
+static enum outcome replace_anonymous(char *p, size_t len, char *to, int advice)
 {
 	int saved = errno;
 	bool done;
 
-	if (backend_single(p, len)) {
+	if (move_is_single(p, len)) {
 		done = mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, to) == to;
 		errno = saved;
 		return done ? DONE : FAILED;
 	}
 	errno = saved;
-	if (!backend_move(p, len, to, len))
+	if (!move_memory(p, len, to, len))
 		return FAILED;
-	done = map(p, len, MAP_FIXED_NOREPLACE, advice);
+	done = map_anonymous(p, len, MAP_FIXED_NOREPLACE, advice);
 	errno = saved;
 	return done ? DONE : LOST;
 }
 
 static bool thp_map(char *p, size_t len)
 {
-	return map(p, len, MAP_FIXED, MADV_HUGEPAGE);
+	return map_anonymous(p, len, MAP_FIXED, MADV_HUGEPAGE);
 }
 
 static enum outcome thp_extend(char *p, size_t old_len, size_t new_len)
 {
-	return extend(p, old_len, new_len, MADV_HUGEPAGE);
+	return extend_anonymous(p, old_len, new_len, MADV_HUGEPAGE);
 }
 
 static enum outcome thp_replace(char *p, size_t len, char *to)
 {
-	return replace(p, len, to, MADV_HUGEPAGE);
+	return replace_anonymous(p, len, to, MADV_HUGEPAGE);
 }
 
 const struct backend backend_thp = {
     .name = "thp",
     .map = thp_map,
-    .purge = purge,
+    .purge = purge_anonymous,
     .extend = thp_extend,
-    .move = backend_move,
+    .move = move_memory,
     .replace = thp_replace,
-    .coverage = smaps_coverage,
 };
 
 static bool base_map(char *p, size_t len)
 {
-	return map(p, len, MAP_FIXED, MADV_NOHUGEPAGE);
+	return map_anonymous(p, len, MAP_FIXED, MADV_NOHUGEPAGE);
 }
 
 static enum outcome base_extend(char *p, size_t old_len, size_t new_len)
 {
-	return extend(p, old_len, new_len, MADV_NOHUGEPAGE);
+	return extend_anonymous(p, old_len, new_len, MADV_NOHUGEPAGE);
 }
 
 static enum outcome base_replace(char *p, size_t len, char *to)
 {
-	return replace(p, len, to, MADV_NOHUGEPAGE);
+	return replace_anonymous(p, len, to, MADV_NOHUGEPAGE);
 }
 
 const struct backend backend_base = {
     .name = "base",
     .map = base_map,
-    .purge = purge,
+    .purge = purge_anonymous,
     .extend = base_extend,
-    .move = backend_move,
+    .move = move_memory,
     .replace = base_replace,
-    .coverage = smaps_coverage,
 };

@@ -10,8 +10,13 @@
  * child copies all to ordinary memory while the parent's fork() waits. Children by
  * vfork() and posix_spawn() copy nothing and need nothing.
  */
-#include "internal.h"
+#include "backend/hugetlb.h"
+
+#include "backend/anonymous.h"
+#include "base/message.h"
 #include "base/sys.h"
+#include "window/reserve.h"
+#include "window/window.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -21,7 +26,7 @@
 #endif
 #define HUGE_2MB (21 << 26) /* MAP_HUGE_2MB of linux/mman.h */
 
-static _Atomic uint8_t *_Atomic pooled; /* for each block of the window: perhaps of the pool */
+static _Atomic uint8_t *_Atomic pooled; /* for each block of the window: 1 if it may be of the pool */
 static int fork_pipe[2] = {-1, -1};
 
 static size_t block_of(const char *p)
@@ -29,10 +34,10 @@ static size_t block_of(const char *p)
 	return ((uintptr_t)p - fixed->window) >> BLOCK_SHIFT;
 }
 
-static _Atomic uint8_t *marks(void)
+static _Atomic uint8_t *pool_marks(void)
 {
 	_Atomic uint8_t *m = atomic_load(&pooled), *none = NULL;
-	size_t len = ((size_t)window_pages() / BLOCK_PAGES + PAGE_BYTES) & ~(PAGE_BYTES - 1);
+	size_t len = round_up((size_t)window_pages() / BLOCK_PAGES, PAGE_BYTES);
 
 	if (m)
 		return m;
@@ -47,7 +52,7 @@ static _Atomic uint8_t *marks(void)
 
 static bool map_pool(char *p, size_t len)
 {
-	_Atomic uint8_t *m = marks();
+	_Atomic uint8_t *m = pool_marks();
 
 	if (!m ||
 	    mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_HUGETLB | HUGE_2MB, -1,
@@ -83,7 +88,7 @@ static enum outcome hugetlb_extend(char *p, size_t old_len, size_t new_len)
 /* Blocks of the pool are mappings of their own, and don't grow when they move. */
 static bool move_blocks(char *p, size_t len, char *to)
 {
-	_Atomic uint8_t *m = marks();
+	_Atomic uint8_t *m = pool_marks();
 	size_t at;
 
 	for (at = 0; at < len; at += BLOCK_BYTES) {
@@ -122,25 +127,16 @@ static enum outcome hugetlb_replace(char *p, size_t len, char *to)
 	return done;
 }
 
-const struct backend backend_hugetlb = {
-    .name = "hugetlb",
-    .map = hugetlb_map,
-    .extend = hugetlb_extend,
-    .move = hugetlb_move,
-    .replace = hugetlb_replace,
-    .coverage = smaps_coverage,
-};
-
 /* --- fork: the locks of all arenas are held ------------------------------------- */
 
-void backend_hugetlb_prefork(void)
+static void hugetlb_prefork(void)
 {
 	if (atomic_load(&pooled) && pipe2(fork_pipe, O_CLOEXEC))
 		fork_pipe[0] = fork_pipe[1] = -1;
 }
 
-/* Until the child has copied, or is gone. */
-void backend_hugetlb_parent(void)
+/* Wait until the child has copied, or is gone. */
+static void hugetlb_postfork_parent(void)
 {
 	char byte;
 
@@ -154,8 +150,8 @@ void backend_hugetlb_parent(void)
 }
 
 /*
- * Through /proc/self/mem, which answers where a load would raise SIGBUS.
- * (process_vm_readv() pins, and to be pinned a shared page must be copied first.)
+ * Copy through /proc/self/mem, which returns an error where a load would raise SIGBUS.
+ * (process_vm_readv() pins pages, and a shared page must be copied before it is pinned.)
  */
 static void copy_block(int mem, char *to, char *from)
 {
@@ -172,23 +168,23 @@ static void copy_block(int mem, char *to, char *from)
 		memcpy(to + done, from + done, BLOCK_BYTES - done);
 }
 
-static void make_ordinary(int mem, char *p)
+static void move_out_of_pool(int mem, char *p)
 {
 	char *copy = mmap(NULL, 2 * BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *aligned = (char *)(((uintptr_t)copy + BLOCK_BYTES - 1) & ~(BLOCK_BYTES - 1));
+	char *aligned = (char *)round_up((uintptr_t)copy, BLOCK_BYTES);
 
 	if (copy == MAP_FAILED)
-		fatal("fork: no memory to copy what is in the hugetlb pool");
+		fatal("fork: there is no memory to copy what is in the hugetlb pool");
 	(void)madvise(aligned, BLOCK_BYTES, MADV_HUGEPAGE);
 	copy_block(mem, aligned, p);
 	if (mremap(aligned, BLOCK_BYTES, BLOCK_BYTES, MREMAP_MAYMOVE | MREMAP_FIXED, p) != p)
-		fatal("fork: mremap: what was in the hugetlb pool has no place");
+		fatal("fork: mremap: the copy of what is in the hugetlb pool could not be put in its place");
 	if (aligned > copy)
 		munmap(copy, (size_t)(aligned - copy));
 	munmap(aligned + BLOCK_BYTES, (size_t)(copy + BLOCK_BYTES - aligned));
 }
 
-void backend_hugetlb_child(void)
+static void hugetlb_postfork_child(void)
 {
 	_Atomic uint8_t *m = atomic_load(&pooled);
 	int saved = errno, mem = m ? sys_open("/proc/self/mem", O_RDONLY | O_CLOEXEC) : -1;
@@ -197,7 +193,7 @@ void backend_hugetlb_child(void)
 		unsigned int owner = span_owner(page);
 
 		if (m[page / BLOCK_PAGES] && owner != OWNER_WINDOW && owner != OWNER_LOST)
-			make_ordinary(mem, page_address(page));
+			move_out_of_pool(mem, page_address(page));
 		if (m[page / BLOCK_PAGES])
 			atomic_store(&m[page / BLOCK_PAGES], 0);
 	}
@@ -210,3 +206,14 @@ void backend_hugetlb_child(void)
 	}
 	errno = saved;
 }
+
+const struct backend backend_hugetlb = {
+    .name = "hugetlb",
+    .map = hugetlb_map,
+    .extend = hugetlb_extend,
+    .move = hugetlb_move,
+    .replace = hugetlb_replace,
+    .prefork = hugetlb_prefork,
+    .postfork_parent = hugetlb_postfork_parent,
+    .postfork_child = hugetlb_postfork_child,
+};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 /* Which page sizes the large heap has, as the kernel tells in /proc/self/smaps. */
-#include "internal.h"
+#include "backend/smaps.h"
+
+#include "base/state.h"
 #include "base/sys.h"
 
 #include <stdio.h>
@@ -42,7 +44,6 @@ static size_t kilobytes(const char *line)
 	return strtoul(strchr(line, ':') + 1, NULL, 10) * KIB;
 }
 
-/* From /proc/self/smaps, summed over the window. */
 bool smaps_coverage(size_t *resident, size_t *huge)
 {
 	static const char *const huge_fields[] = {
