@@ -76,7 +76,7 @@ static const struct option {
      "programs that get none"},
     {"DPHUGE_STATS", SWITCH, IN(stats), 0, 1, NULL, NULL, NULL, "0", NULL, "report at exit"},
     {"DPHUGE_STRICT", SWITCH, IN(strict), 0, 1, NULL, NULL, NULL, "0", NULL,
-     "a wrong setting, or a backend that cannot be used, ends the program"},
+     "a wrong setting or a missing backend ends the program"},
     {"DPHUGE_HELP", SWITCH, IN(help), 0, 1, NULL, NULL, NULL, "0", NULL, "show the settings"},
 #undef IN
 };
@@ -280,10 +280,10 @@ static void read_setting(struct config *config, const char *entry, const char *e
 	if (!o && !is_other(entry, len)) {
 		o = nearest_option(entry, len < PREFIX_LEN + NAME_MAX_LEN ? len : PREFIX_LEN + NAME_MAX_LEN);
 		report_wrong(config, "%.*s: no such setting; the nearest is %s, and DPHUGE_HELP=1 shows all", (int)len,
-			 entry, o->name);
+			     entry, o->name);
 	} else if (o && !set_field(o, config, equals + 1)) {
 		report_wrong(config, "%.200s: not %s; using %s", entry, describe_allowed(o, buffer, sizeof(buffer)),
-			 fallback_text(o));
+			     fallback_text(o));
 	}
 }
 

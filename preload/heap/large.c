@@ -1,9 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
- * Large requests as the API sees them: sizes in, pointers out. Which arena, in
- * place or moved, and what a wrong pointer gets to hear.
+ * Large requests as the API sees them: which arena serves them, in place or moved, and
+ * what is said of a wrong pointer.
  */
-#include "internal.h"
+#include "heap/large.h"
+
+#include "base/clock.h"
+#include "base/message.h"
+#include "heap/cache.h"
+#include "heap/decay.h"
+#include "heap/grow.h"
+#include "heap/purge.h"
+#include "heap/quarantine.h"
+#include "window/window.h"
 
 #include <string.h>
 
@@ -11,9 +20,9 @@
 #define COLOURS 63                                          /* a page's lines, but the first */
 #define COPIED_PAGES_MAX ((uint32_t)(4 * MIB / PAGE_BYTES)) /* by realloc, if there is another way */
 
-static size_t room(const struct span *s)
+static size_t usable_bytes(const struct span *s)
 {
-	return (span_bytes(s)) - s->offset;
+	return span_bytes(s) - s->offset;
 }
 
 /*
@@ -22,7 +31,7 @@ static size_t room(const struct span *s)
  * the address alone, so that memory which is used again has its lines still hot.
  * Neighbours of equal sizes differ, too: the mixing is MurmurHash3's last step.
  */
-static uint32_t colour(const struct span *s)
+static uint32_t colour_of(const struct span *s)
 {
 	uint32_t h = s->first;
 
@@ -32,7 +41,7 @@ static uint32_t colour(const struct span *s)
 }
 
 /* A span of @pages, used or fresh: the thread's own, its arena's, or new. */
-static struct span *get(struct cache *c, uint32_t pages, uint32_t align_pages, bool *zero)
+static struct span *get_span(struct cache *c, uint32_t pages, uint32_t align_pages, bool *zero)
 {
 	struct span *s = NULL;
 
@@ -52,10 +61,6 @@ static struct span *get(struct cache *c, uint32_t pages, uint32_t align_pages, b
 	return s ? s : arena_alloc(cache_arena(c), pages, align_pages, true, zero);
 }
 
-/*
- * @size > 0 bytes at a multiple of @align, a power of two. NULL: the request
- * can't be served from here (no window, or its room or the memory is used up).
- */
 void *large_alloc(size_t size, size_t align, bool zero)
 {
 	bool coloured = align <= LINE_BYTES;
@@ -65,7 +70,7 @@ void *large_alloc(size_t size, size_t align, bool zero)
 	bool is_zero;
 	char *p;
 
-	if (!fixed->backend || size > atomic_load(&fixed->window_bytes) || align > GIB)
+	if (!fixed->backend || size > atomic_load(&fixed->window_bytes) || align > WINDOW_ALIGN)
 		return NULL;
 	c = cache_mine();
 	pages = pages_for(size + (coloured ? COLOURS * LINE_BYTES : 0));
@@ -75,11 +80,11 @@ void *large_alloc(size_t size, size_t align, bool zero)
 		pages = whole_blocks(pages);
 		align_pages = align_pages < BLOCK_PAGES ? BLOCK_PAGES : align_pages;
 	}
-	s = get(c, pages, align_pages, &is_zero);
+	s = get_span(c, pages, align_pages, &is_zero);
 	if (!s)
 		return NULL;
-	s->offset = coloured ? colour(s) : 0;
-	s->spare = (uint32_t)(room(s) - size);
+	s->offset = coloured ? colour_of(s) : 0;
+	s->spare = (uint32_t)(usable_bytes(s) - size);
 	p = span_block(s);
 	if (zero && !is_zero)
 		memset(p, 0, size);
@@ -99,7 +104,7 @@ static struct span *span_around(uint32_t page, unsigned int owner)
 	}
 }
 
-/* @p is no used block's. Say what it is, and end the program. */
+/* No used block begins at @p. Say what is there, and end the program. */
 __attribute__((noreturn)) static void wrong_pointer(const char *what, const char *p)
 {
 	uint32_t page = page_of(p);
@@ -108,9 +113,9 @@ __attribute__((noreturn)) static void wrong_pointer(const char *what, const char
 
 	if (owner > ARENA_HUGE)
 		fatal("%s(%p): nothing is allocated there", what, (const void *)p);
-	pthread_mutex_lock(&arenas[owner].lock);
+	arena_lock(owner);
 	s = span_around(page, owner);
-	pthread_mutex_unlock(&arenas[owner].lock);
+	arena_unlock(owner);
 	if (!s)
 		fatal("%s(%p): nothing is allocated there", what, (const void *)p);
 	if (s->state != SPAN_USED)
@@ -118,17 +123,17 @@ __attribute__((noreturn)) static void wrong_pointer(const char *what, const char
 	if (p < span_block(s))
 		fatal("%s(%p): %zu bytes before the block at %p", what, (const void *)p, (size_t)(span_block(s) - p),
 		      (void *)span_block(s));
-	fatal("%s(%p): inside the block of %zu bytes at %p", what, (const void *)p, room(s) - s->spare,
+	fatal("%s(%p): inside the block of %zu bytes at %p", what, (const void *)p, usable_bytes(s) - s->spare,
 	      (void *)span_block(s));
 }
 
-/* Part of the window that another mapping took: not ours after all. */
+/* Is it in a part of the window that another mapping took? Then it isn't ours after all. */
 static bool is_lost(const void *p)
 {
 	return span_owner(page_of(p)) == OWNER_LOST;
 }
 
-/* The span of the used block at @p. Else the program is wrong, and ends here. */
+/* The span of the used block at @p. If there is none, the program is wrong, and ends here. */
 static struct span *used_span(const char *what, const void *p)
 {
 	uint32_t page = page_of(p);
@@ -139,10 +144,10 @@ static struct span *used_span(const char *what, const void *p)
 	return s;
 }
 
-static void give(const char *what, void *p)
+static void free_block(const char *what, void *p)
 {
 	struct span *s = used_span(what, p);
-	struct arena *a = &arenas[s->arena];
+	unsigned int arena = s->arena;
 	uint8_t state = SPAN_USED;
 	struct cache *c;
 
@@ -150,17 +155,14 @@ static void give(const char *what, void *p)
 	if (!atomic_compare_exchange_strong(&s->state, &state, SPAN_CACHED))
 		wrong_pointer(what, p);
 	if (unlikely(fixed->config.quarantine) && quarantine_add(s)) {
-		decay_poke(a);
+		decay_poke(arena);
 		return;
 	}
 	if (fixed->config.decay_ms >= 0)
 		atomic_store_explicit(&s->freed_ms, clock_ms(), memory_order_relaxed);
-	if (!fixed->config.decay_ms || !(c = cache_mine()) || !cache_free(c, s)) {
-		pthread_mutex_lock(&a->lock);
-		arena_free(a, s);
-		pthread_mutex_unlock(&a->lock);
-	}
-	decay_poke(a);
+	if (!fixed->config.decay_ms || !(c = cache_mine()) || !cache_free(c, s))
+		arena_return(s);
+	decay_poke(arena);
 }
 
 void large_free(void *p)
@@ -168,7 +170,7 @@ void large_free(void *p)
 	if (unlikely(is_lost(p)))
 		fixed->small.free(p);
 	else
-		give("free", p);
+		free_block("free", p);
 }
 
 void large_free_sized(void *p, size_t align, size_t size)
@@ -180,24 +182,23 @@ void large_free_sized(void *p, size_t align, size_t size)
 		return;
 	}
 	s = used_span("free_sized", p);
-	if (size != room(s) - s->spare)
-		fatal("free_sized(%p, %zu): the block has %zu bytes", p, size, room(s) - s->spare);
+	if (size != usable_bytes(s) - s->spare)
+		fatal("free_sized(%p, %zu): the block has %zu bytes", p, size, usable_bytes(s) - s->spare);
 	if ((uintptr_t)p & (align - 1))
 		fatal("free_aligned_sized(%p, %zu, %zu): the block isn't aligned so", p, align, size);
-	give("free_sized", p);
+	free_block("free_sized", p);
 }
 
 size_t large_usable(const void *p)
 {
 	if (is_lost(p))
 		return fixed->small.usable((void *)p);
-	return room(used_span("malloc_usable_size", p));
+	return usable_bytes(used_span("malloc_usable_size", p));
 }
 
-/* In place or by moving page tables, or NULL: then the caller copies. */
 void *large_realloc(void *p, size_t size)
 {
-	struct arena *a;
+	unsigned int arena;
 	struct span *s;
 	uint32_t pages;
 	bool huge, done;
@@ -205,58 +206,46 @@ void *large_realloc(void *p, size_t size)
 	if (is_lost(p) || size > atomic_load(&fixed->window_bytes) - MIB)
 		return NULL;
 	s = used_span("realloc", p);
-	a = &arenas[s->arena];
-	huge = a == &arenas[ARENA_HUGE];
+	arena = s->arena;
+	huge = arena == ARENA_HUGE;
 	pages = pages_for(size + s->offset);
 	if (huge)
 		pages = whole_blocks(pages);
 	if (huge && pages <= COPIED_PAGES_MAX)
 		return NULL; /* has become small: moves to an arena of its size */
-	pthread_mutex_lock(&a->lock);
-	done = arena_resize(a, s, pages) || (huge && grow_mapping(s, pages));
-	arena_check(a);
-	pthread_mutex_unlock(&a->lock);
+	arena_lock(arena);
+	done = arena_resize(s, pages) || (huge && grow_mapping(s, pages));
+	arena_unlock(arena);
 	if (!done && !huge && s->pages >= COPIED_PAGES_MAX) {
 		s = grow_away(s, size);
 		done = s != NULL;
 	}
 	if (!done)
 		return NULL;
-	s->spare = (uint32_t)(room(s) - size);
+	s->spare = (uint32_t)(usable_bytes(s) - size);
 	return span_block(s);
 }
 
-/* Give back all that is free, at once. Was there any? */
 bool large_trim(void)
 {
 	size_t gone = 0;
 
-	pthread_mutex_lock(&purge_lock);
-	(void)caches_sweep(0);
-	pthread_mutex_unlock(&purge_lock);
+	purge_lock();
+	(void)cache_sweep(0);
+	purge_unlock();
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
-		gone += arena_purge(&arenas[i], 0);
+		gone += purge_arena(i, 0);
 	return gone != 0;
 }
 
-void large_totals(struct large_totals *t)
+void large_totals(struct arena_totals *t)
 {
 	size_t cached;
 
-	caches_totals(&cached, &t->calls, &t->served);
-	*t = (struct large_totals){.calls = t->calls, .served = t->served};
-	for (unsigned int i = 0; i <= ARENAS_MAX; i++) {
-		struct arena *a = &arenas[i];
-
-		pthread_mutex_lock(&a->lock);
-		t->calls += a->calls;
-		t->served += a->bytes;
-		t->live += a->live;
-		t->mapped += a->mapped;
-		t->dirty += a->dirty_bytes;
-		t->purged += a->purged_bytes;
-		pthread_mutex_unlock(&a->lock);
-	}
+	*t = (struct arena_totals){0};
+	cache_totals(&cached, &t->calls, &t->served);
+	for (unsigned int i = 0; i <= ARENAS_MAX; i++)
+		arena_totals(i, t);
 	cached = cached < t->live ? cached : t->live; /* other threads go on meanwhile */
 	t->live -= cached;
 	t->dirty += cached;

@@ -6,9 +6,14 @@
  * A missing entry point would be a crash in somebody's program: libc would
  * serve it, and free() would get a foreign pointer.
  */
-#include "internal.h"
+#include "base/boot.h"
+#include "front/small.h"
+#include "front/start.h"
+#include "heap/large.h"
+#include "window/window.h"
 
 #include <malloc.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +23,7 @@ static void *no_memory(void)
 	return NULL;
 }
 
-static bool impossible(size_t size)
+static bool is_impossible(size_t size)
 {
 	return size > PTRDIFF_MAX || size > fixed->memory_bytes;
 }
@@ -36,14 +41,14 @@ static __attribute__((noinline)) void *slow_malloc(size_t size)
 {
 	void *p = NULL;
 
-	if (init_ready() && size >= fixed->threshold) {
-		if (impossible(size))
+	if (start_ready() && size >= fixed->threshold) {
+		if (is_impossible(size))
 			return no_memory();
 		p = large_alloc(size, 1, false);
 	}
 	if (!p)
 		p = fixed->small.malloc(size);
-	if (!p && init_ready() && make_room())
+	if (!p && start_ready() && make_room())
 		p = fixed->small.malloc(size);
 	return p;
 }
@@ -59,15 +64,15 @@ static __attribute__((noinline)) void *slow_calloc(size_t n, size_t size, size_t
 {
 	void *p;
 
-	if (init_ready() && bytes >= fixed->threshold) {
-		if (impossible(bytes))
+	if (start_ready() && bytes >= fixed->threshold) {
+		if (is_impossible(bytes))
 			return no_memory();
 		p = large_alloc(bytes, 1, true);
 		if (p)
 			return p;
 	}
 	p = fixed->small.calloc(n, size);
-	if (!p && init_ready() && make_room())
+	if (!p && start_ready() && make_room())
 		p = fixed->small.calloc(n, size);
 	return p;
 }
@@ -124,7 +129,7 @@ EXPORT size_t malloc_usable_size(void *p)
 	return window_has(p) ? large_usable(p) : fixed->small.usable(p);
 }
 
-static void *move(void *p, size_t old_size, size_t size)
+static void *copy_to_new(void *p, size_t old_size, size_t size)
 {
 	void *q = malloc(size);
 
@@ -146,19 +151,19 @@ EXPORT void *realloc(void *p, size_t size)
 		return NULL;
 	}
 	if (unlikely(window_has(p))) {
-		if (impossible(size))
+		if (is_impossible(size))
 			return no_memory();
 		if (size >= fixed->threshold && (q = large_realloc(p, size)))
 			return q;
-		return move(p, large_usable(p), size);
+		return copy_to_new(p, large_usable(p), size);
 	}
-	if (unlikely(size >= fixed->threshold) && init_ready() && fixed->backend) {
-		if (impossible(size))
+	if (unlikely(size >= fixed->threshold) && start_ready() && fixed->backend) {
+		if (is_impossible(size))
 			return no_memory();
-		return move(p, fixed->small.usable(p), size);
+		return copy_to_new(p, fixed->small.usable(p), size);
 	}
 	q = fixed->small.realloc(p, size);
-	if (!q && init_ready() && make_room())
+	if (!q && start_ready() && make_room())
 		q = fixed->small.realloc(p, size);
 	return q;
 }
@@ -173,14 +178,14 @@ EXPORT void *reallocarray(void *p, size_t n, size_t size)
 }
 
 /* @align is a power of two. NULL with errno set. */
-static void *aligned(size_t align, size_t size)
+static void *alloc_aligned(size_t align, size_t size)
 {
 	void *p = NULL;
 
 	if (size > PTRDIFF_MAX || align > PTRDIFF_MAX - size)
 		return no_memory();
-	if (init_ready()) {
-		if (impossible(size))
+	if (start_ready()) {
+		if (is_impossible(size))
 			return no_memory();
 		if (size >= fixed->threshold)
 			p = large_alloc(size, align, false);
@@ -188,7 +193,7 @@ static void *aligned(size_t align, size_t size)
 	return p ? p : boot_memalign(align, size);
 }
 
-static bool power_of_two(size_t n)
+static bool is_power_of_two(size_t n)
 {
 	return n && !(n & (n - 1));
 }
@@ -198,9 +203,9 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
 	int saved = errno;
 	void *p;
 
-	if (!power_of_two(align) || align % sizeof(void *))
+	if (!is_power_of_two(align) || align % sizeof(void *))
 		return EINVAL;
-	p = aligned(align, size);
+	p = alloc_aligned(align, size);
 	if (!p)
 		return ENOMEM; /* errno says so too, as glibc's own tests expect */
 	errno = saved;
@@ -210,11 +215,11 @@ EXPORT int posix_memalign(void **out, size_t align, size_t size)
 
 EXPORT void *aligned_alloc(size_t align, size_t size)
 {
-	if (!power_of_two(align)) {
+	if (!is_power_of_two(align)) {
 		errno = EINVAL;
 		return NULL;
 	}
-	return aligned(align, size);
+	return alloc_aligned(align, size);
 }
 
 /* glibc rounds an odd alignment up to the next power of two. */
@@ -228,12 +233,12 @@ EXPORT void *memalign(size_t align, size_t size)
 	}
 	while (up < align)
 		up <<= 1;
-	return aligned(up, size);
+	return alloc_aligned(up, size);
 }
 
 EXPORT void *valloc(size_t size)
 {
-	return aligned(PAGE_BYTES, size);
+	return alloc_aligned(PAGE_BYTES, size);
 }
 
 EXPORT void *pvalloc(size_t size)
@@ -243,7 +248,7 @@ EXPORT void *pvalloc(size_t size)
 	if (__builtin_add_overflow(size, PAGE_BYTES - 1, &bytes))
 		return no_memory();
 	bytes &= ~(PAGE_BYTES - 1);
-	return aligned(PAGE_BYTES, bytes ? bytes : PAGE_BYTES);
+	return alloc_aligned(PAGE_BYTES, bytes ? bytes : PAGE_BYTES);
 }
 
 EXPORT int malloc_trim(size_t pad)
@@ -251,7 +256,7 @@ EXPORT int malloc_trim(size_t pad)
 	bool any;
 
 	(void)pad;
-	if (!init_ready())
+	if (!start_ready())
 		return 0;
 	any = large_trim();
 	small_purge();
@@ -265,9 +270,9 @@ EXPORT int mallopt(int param, int value)
 	return 1; /* accepted and ignored: our heap has its own settings */
 }
 
-static void totals(struct small_stats *sum, size_t *dirty)
+static void sum_totals(struct small_stats *sum, size_t *dirty)
 {
-	struct large_totals large;
+	struct arena_totals large;
 
 	small_stats(sum);
 	large_totals(&large);
@@ -281,7 +286,7 @@ EXPORT struct mallinfo2 mallinfo2(void)
 	struct small_stats sum;
 	size_t dirty;
 
-	totals(&sum, &dirty);
+	sum_totals(&sum, &dirty);
 	return (struct mallinfo2){
 	    .arena = sum.mapped,
 	    .uordblks = sum.live,
@@ -309,7 +314,7 @@ EXPORT int malloc_info(int options, FILE *out)
 
 	if (options)
 		return EINVAL;
-	totals(&sum, &dirty);
+	sum_totals(&sum, &dirty);
 	fprintf(out,
 		"<malloc version=\"1\">\n<heap nr=\"0\">\n</heap>\n"
 		"<system type=\"current\" size=\"%zu\"/>\n<total type=\"used\" size=\"%zu\"/>\n"
@@ -326,7 +331,7 @@ EXPORT void malloc_stats(void)
 	int cancel;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	totals(&sum, &dirty);
+	sum_totals(&sum, &dirty);
 	fprintf(stderr,
 		"Arena 0:\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"
 		"Total (incl. mmap):\nsystem bytes     = %10zu\nin use bytes     = %10zu\n"

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * setrlimit(2) and prlimit(2): when the program limits its addresses, those that
- * we have reserved would stand in the way of its own. Limits that come from
- * outside, by another process, show when a request fails (api.c).
+ * setrlimit(2) and prlimit(2): when the program limits its addresses, those that we have
+ * reserved would leave it none, so we give up what was never used. A limit that another
+ * process sets is noticed when a request fails (api.c).
  */
 #undef _FILE_OFFSET_BITS /* it would give both functions one name */
-#include "internal.h"
+#include "front/start.h"
+#include "window/window.h"
 
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -18,7 +19,7 @@ static int set_limit(pid_t pid, unsigned int resource, const void *new_limit, vo
 {
 	int result = (int)syscall(SYS_prlimit64, pid, resource, new_limit, old_limit);
 
-	if (!result && new_limit && resource == RLIMIT_AS && (!pid || pid == getpid()) && init_ready())
+	if (!result && new_limit && resource == RLIMIT_AS && (!pid || pid == getpid()) && start_ready())
 		window_trim();
 	return result;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * C++'s operators new and delete, by their names in the Itanium ABI. libstdc++'s
- * call malloc and free; but jemalloc's library has its own, and a program that
- * isn't linked with libstdc++, and opens a plugin that is, would find those first.
- * What the one allocated would then come to the other.
+ * C++'s operators new and delete, by their names in the Itanium ABI. libstdc++'s call
+ * malloc and free; but jemalloc's library has its own, and a program that isn't linked with
+ * libstdc++, and opens a plugin that is, would find those first. What one of them allocated
+ * would then be freed by the other.
  *
- * Where there is no memory, the next in line calls the new-handler and throws.
+ * Where there is no memory, the next library's operator is called, which calls the
+ * new-handler and throws.
  */
-#include "internal.h"
+#include "base/units.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -50,7 +51,7 @@ typedef void *aligned_nothrow_new(size_t size, size_t align, const void *nothrow
                                                                                                                        \
 		return likely(p != NULL) ? p : ((aligned_nothrow_new *)dlsym(RTLD_NEXT, #name))(size, align, nothrow); \
 	}
-/* Further arguments say nothing that we need. */
+/* The size and the alignment that some of them get say nothing that we need. */
 #define DELETE(name)                                                                                                   \
 	EXPORT void name(void *p);                                                                                     \
 	void name(void *p)                                                                                             \

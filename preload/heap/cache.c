@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * Each thread keeps some of the spans that it freed, by size, to use them again
- * while they are hot, without a lock or a system call.
+ * Threads' caches of spans, by size.
  *
- * A slot holds a span's number and length in one word. Its thread puts spans in
- * and takes them out; the helper thread and malloc_trim() only take out. All by
- * atomic operations, so nobody waits. What a thread frees of another arena goes
- * on that arena's stack; its threads take the whole stack when they allocate
- * (as in mimalloc: Leijen, Zorn, de Moura, 2019).
+ * A slot holds a span's number and length in one word. Its thread puts spans in and takes
+ * them out; the helper thread and malloc_trim() only take out. All do so by atomic
+ * operations, so nobody waits. What a thread frees of another arena goes on that arena's
+ * stack; its threads take the whole stack when they allocate (as in mimalloc: Leijen,
+ * Zorn, de Moura, 2019).
  *
  * Caches are never unmapped: a thread that ends leaves its own to the next.
  */
-#include "internal.h"
+#include "heap/cache.h"
 
+#include "base/clock.h"
+#include "heap/arena.h"
+#include "window/bins.h"
+
+#include <pthread.h>
 #include <sys/mman.h>
 
 #define PAGES_MIN 16   /* the smallest large request */
@@ -31,13 +35,20 @@ struct cache {
 	struct cache *next;
 } __attribute__((aligned(64)));
 
+/* For each arena: the spans that threads of other arenas have freed, without a lock. */
+struct inbox {
+	_Atomic uint32_t returned __attribute__((aligned(64))); /* a stack, linked by next */
+	_Atomic size_t received __attribute__((aligned(64)));   /* bytes that were taken from it */
+};
+
+static struct inbox inboxes[ARENAS_MAX];
 static struct cache *_Atomic caches;
 static _Atomic unsigned int next_arena;
 static pthread_key_t key;
 static bool usable;
 
 static __thread struct cache *mine __attribute__((tls_model("initial-exec")));
-static __thread bool gone __attribute__((tls_model("initial-exec")));
+static __thread bool gone __attribute__((tls_model("initial-exec"))); /* or about to get one */
 
 static uint64_t word_of(const struct span *s)
 {
@@ -50,7 +61,7 @@ static size_t bytes_of(uint64_t word)
 }
 
 /* Take what was @seen in the slot, unless somebody was faster. */
-static struct span *claim(struct cache *c, _Atomic uint64_t *slot, uint64_t seen)
+static struct span *claim_slot(struct cache *c, _Atomic uint64_t *slot, uint64_t seen)
 {
 	if (!atomic_compare_exchange_strong(slot, &seen, 0))
 		return NULL;
@@ -58,16 +69,7 @@ static struct span *claim(struct cache *c, _Atomic uint64_t *slot, uint64_t seen
 	return span_by_id((uint32_t)seen);
 }
 
-static void to_arena(struct span *s)
-{
-	struct arena *a = &arenas[s->arena];
-
-	pthread_mutex_lock(&a->lock);
-	arena_free(a, s);
-	pthread_mutex_unlock(&a->lock);
-}
-
-static bool put(struct cache *c, struct span *s)
+static bool put_span(struct cache *c, struct span *s)
 {
 	uint64_t word = word_of(s), old;
 	_Atomic uint64_t *slots = c->slots[bins_class(s->pages) - FIRST_CLASS];
@@ -85,7 +87,7 @@ static bool put(struct cache *c, struct span *s)
 	}
 	if (old) {
 		atomic_fetch_sub_explicit(&c->bytes, bytes_of(old), memory_order_relaxed);
-		to_arena(span_by_id((uint32_t)old));
+		arena_return(span_by_id((uint32_t)old));
 	}
 	return true;
 }
@@ -95,35 +97,36 @@ static bool put(struct cache *c, struct span *s)
  * together with its neighbours, the same few hot pages serve requests of all sizes.
  * With the arena's lock held, so that no fork loses a span on its way.
  */
-static void take_returned(struct arena *a)
+static void take_returned(unsigned int arena)
 {
-	uint32_t id = atomic_exchange(&a->returned, 0);
+	struct inbox *in = &inboxes[arena];
+	uint32_t id = atomic_exchange(&in->returned, 0);
 
 	while (id) {
 		struct span *s = span_by_id(id);
 
 		id = s->next;
 		s->next = 0;
-		atomic_fetch_add_explicit(&a->received, span_bytes(s), memory_order_release);
-		arena_free(a, s);
+		atomic_fetch_add_explicit(&in->received, span_bytes(s), memory_order_release);
+		arena_free(s);
 	}
 }
 
-static bool any_returned(struct arena *a)
+static bool any_returned(unsigned int arena)
 {
-	return atomic_load_explicit(&a->returned, memory_order_relaxed);
+	return atomic_load_explicit(&inboxes[arena].returned, memory_order_relaxed);
 }
 
-static void take_all_returned(struct arena *a)
+static void take_all_returned(unsigned int arena)
 {
-	if (!any_returned(a))
+	if (!any_returned(arena))
 		return;
-	pthread_mutex_lock(&a->lock);
-	take_returned(a);
-	pthread_mutex_unlock(&a->lock);
+	arena_lock(arena);
+	take_returned(arena);
+	arena_unlock(arena);
 }
 
-static struct span *find(struct cache *c, uint32_t pages)
+static struct span *find_span(struct cache *c, uint32_t pages)
 {
 	unsigned int class = bins_class(pages) - FIRST_CLASS;
 	uint32_t most = pages + pages / 4;
@@ -133,56 +136,51 @@ static struct span *find(struct cache *c, uint32_t pages)
 			uint64_t seen = atomic_load_explicit(&c->slots[k][i], memory_order_relaxed);
 			struct span *s;
 
-			if (seen >> 32 >= pages && seen >> 32 <= most && (s = claim(c, &c->slots[k][i], seen)))
+			if (seen >> 32 >= pages && seen >> 32 <= most && (s = claim_slot(c, &c->slots[k][i], seen)))
 				return s;
 		}
 	return NULL;
 }
 
-/* A cached span of @pages or a little more; its bytes are old. NULL: none. */
 struct span *cache_alloc(struct cache *c, uint32_t pages)
 {
-	struct arena *a = &arenas[c->arena];
-
 	if (pages < PAGES_MIN || pages > SHARED_PAGES_MAX)
 		return NULL;
-	/* Nobody waits for that: who has the lock may be about to do it. */
-	if (any_returned(a) && !pthread_mutex_trylock(&a->lock)) {
-		take_returned(a);
-		pthread_mutex_unlock(&a->lock);
+	/* Nobody waits for that: the thread that has the lock may be about to do it. */
+	if (any_returned(c->arena) && arena_trylock(c->arena)) {
+		take_returned(c->arena);
+		arena_unlock(c->arena);
 	}
-	return find(c, pages);
+	return find_span(c, pages);
 }
 
-/* Keep a span in state SPAN_CACHED, or send it home. False: no room for it here. */
 bool cache_free(struct cache *c, struct span *s)
 {
-	struct arena *a = &arenas[s->arena];
+	struct inbox *in = &inboxes[s->arena];
 	uint32_t head;
 
 	if (s->arena == ARENA_HUGE || s->pages < PAGES_MIN || s->pages > SHARED_PAGES_MAX)
 		return false;
 	if (s->arena == c->arena)
-		return put(c, s);
-	atomic_store_explicit(&c->sent, c->sent + (span_bytes(s)), memory_order_relaxed);
-	head = atomic_load_explicit(&a->returned, memory_order_relaxed);
+		return put_span(c, s);
+	atomic_store_explicit(&c->sent, c->sent + span_bytes(s), memory_order_relaxed);
+	head = atomic_load_explicit(&in->returned, memory_order_relaxed);
 	do
 		s->next = head;
-	while (!atomic_compare_exchange_weak(&a->returned, &head, span_id(s)));
+	while (!atomic_compare_exchange_weak(&in->returned, &head, span_id(s)));
 	return true;
 }
 
 /* Of @c, what has been free for @min_age_ms goes to its arena. Returns how long
  * until more does, in milliseconds; -1: nothing is left. */
-static long flush(struct cache *c, uint32_t min_age_ms)
+static long flush_old(struct cache *c, uint32_t min_age_ms)
 {
-	struct arena *a = &arenas[c->arena];
 	uint32_t now = clock_ms();
 	long wait = -1;
 
 	if (!atomic_load_explicit(&c->bytes, memory_order_relaxed))
 		return -1;
-	pthread_mutex_lock(&a->lock);
+	arena_lock(c->arena);
 	for (unsigned int i = 0; i < CLASSES * SLOTS; i++) {
 		_Atomic uint64_t *slot = &c->slots[i / SLOTS][i % SLOTS];
 		uint64_t seen = atomic_load_explicit(slot, memory_order_relaxed);
@@ -195,34 +193,31 @@ static long flush(struct cache *c, uint32_t min_age_ms)
 			left = (long)min_age_ms - (int32_t)(now - atomic_load(&span_by_id((uint32_t)seen)->freed_ms));
 		if (left > 0)
 			wait = wait < 0 || left < wait ? left : wait;
-		else if ((s = claim(c, slot, seen)))
-			arena_free(a, s);
+		else if ((s = claim_slot(c, slot, seen)))
+			arena_free(s);
 	}
-	pthread_mutex_unlock(&a->lock);
+	arena_unlock(c->arena);
 	return wait;
 }
 
-/* All to the arena, where it can be put together to larger spans. */
 void cache_flush(struct cache *c)
 {
-	take_all_returned(&arenas[c->arena]);
-	(void)flush(c, 0);
+	take_all_returned(c->arena);
+	(void)flush_old(c, 0);
 }
 
-/* The same for all caches, with purge_lock held, so that no fork loses a span
- * that is between here and there. */
-long caches_sweep(uint32_t min_age_ms)
+long cache_sweep(uint32_t min_age_ms)
 {
 	long wait = -1;
 
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {
-		long left = flush(c, min_age_ms);
+		long left = flush_old(c, min_age_ms);
 
 		if (left >= 0 && (wait < 0 || left < wait))
 			wait = left;
 	}
 	for (unsigned int i = 0; i < ARENAS_MAX; i++)
-		take_all_returned(&arenas[i]);
+		take_all_returned(i);
 	return wait;
 }
 
@@ -240,7 +235,7 @@ static struct cache *new_cache(void)
 	return c;
 }
 
-static struct cache *adopt(void)
+static struct cache *adopt_cache(void)
 {
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {
 		bool no = false;
@@ -252,7 +247,6 @@ static struct cache *adopt(void)
 	return new_cache();
 }
 
-/* This thread's, or NULL: it has none, or is at its end. */
 struct cache *cache_mine(void)
 {
 	struct cache *c = mine;
@@ -262,7 +256,7 @@ struct cache *cache_mine(void)
 	if (!usable || gone)
 		return NULL;
 	gone = true; /* pthread_setspecific() may allocate */
-	c = adopt();
+	c = adopt_cache();
 	if (c && !pthread_setspecific(key, c)) {
 		mine = c;
 		gone = false;
@@ -283,15 +277,14 @@ void cache_served(struct cache *c, size_t bytes)
 	atomic_store_explicit(&c->served, c->served + bytes, memory_order_relaxed);
 }
 
-/* Bytes that are cached or on their way home, and what the caches have served. */
-void caches_totals(size_t *bytes, uint64_t *calls, uint64_t *served)
+void cache_totals(size_t *bytes, uint64_t *calls, uint64_t *served)
 {
 	size_t received = 0;
 
 	*bytes = *calls = *served = 0;
 	/* First: nothing is received that hasn't been sent. */
 	for (unsigned int i = 0; i < ARENAS_MAX; i++)
-		received += atomic_load(&arenas[i].received);
+		received += atomic_load(&inboxes[i].received);
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {
 		*bytes += atomic_load(&c->bytes) + atomic_load(&c->sent);
 		*calls += atomic_load(&c->calls);
@@ -300,25 +293,24 @@ void caches_totals(size_t *bytes, uint64_t *calls, uint64_t *served)
 	*bytes -= received;
 }
 
-/* The thread ends. Destructors of others that free after this have no cache. */
-static void leave(void *arg)
+/* The thread ends. Other destructors of it that free after this have no cache. */
+static void leave_cache(void *arg)
 {
 	struct cache *c = arg;
 
 	gone = true;
 	mine = NULL;
-	(void)flush(c, 0);
+	(void)flush_old(c, 0);
 	atomic_store(&c->taken, false);
 }
 
-bool caches_init(void)
+bool cache_init(void)
 {
-	usable = !pthread_key_create(&key, leave);
+	usable = !pthread_key_create(&key, leave_cache);
 	return usable;
 }
 
-/* The other threads aren't in the child; what their caches hold is. */
-void caches_fork_child(void)
+void cache_postfork_child(void)
 {
 	for (struct cache *c = atomic_load(&caches); c; c = c->next)
 		atomic_store(&c->taken, c == mine);

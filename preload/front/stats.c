@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* The report at exit (DPHUGE_STATS=1): what was served, and which page sizes
- * the kernel says that the large heap has. */
-#include "internal.h"
-#include "base/sys.h"
+/* The report at exit (DPHUGE_STATS=1): what was served, and which page sizes the large
+ * heap had, as the kernel says. */
+#include "front/stats.h"
 
-#include <stdio.h>
+#include "backend/driver.h"
+#include "backend/smaps.h"
+#include "base/message.h"
+#include "base/sys.h"
+#include "front/small.h"
+#include "heap/large.h"
+
+#include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-static size_t best_resident, best_huge; /* bytes, when most was resident */
+/* Bytes, of the time when most was resident. */
+static size_t best_resident, best_huge;
 static pthread_mutex_t best_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
@@ -25,7 +32,7 @@ void stats_init(void)
 		report_fd = -1;
 }
 
-static bool report_fd_is_ours(void)
+static bool is_report_fd_ours(void)
 {
 	struct stat now;
 
@@ -33,7 +40,6 @@ static bool report_fd_is_ours(void)
 	       now.st_ino == report_file.st_ino;
 }
 
-/* Before memory goes back: remember the fullest picture. */
 void stats_sample(void)
 {
 	size_t resident, huge;
@@ -49,7 +55,7 @@ void stats_sample(void)
 }
 
 /* The helper thread may have held it. */
-void stats_fork_child(void)
+void stats_postfork_child(void)
 {
 	pthread_mutex_init(&best_lock, NULL);
 }
@@ -59,14 +65,14 @@ void stats_report(void)
 	struct driver_totals totals = {0};
 	struct small_stats small;
 	struct rusage usage;
-	struct large_totals large;
+	struct arena_totals large;
 	char name[64] = "?";
 	int fd = sys_open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? 0 : sys_read(fd, name, sizeof(name) - 1);
 
 	if (fd >= 0)
 		sys_close(fd);
-	if (report_fd_is_ours())
+	if (is_report_fd_ours())
 		message_to(report_fd);
 	if (n > 1)
 		name[n - 1] = 0;

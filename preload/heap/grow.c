@@ -7,21 +7,26 @@
  * blocks move to a mapping of their own, at the same distance from a multiple of
  * 2 MiB, and only the ends are copied.
  */
-#include "internal.h"
+#include "heap/grow.h"
+
+#include "backend/backend.h"
+#include "base/clock.h"
+#include "heap/arena.h"
+#include "window/reserve.h"
+#include "window/window.h"
 
 #include <string.h>
 
 /* Put @pages more behind, or move to where there are so many. */
 static bool extend_or_move(struct span *s, uint32_t pages)
 {
-	struct arena *a = &arenas[ARENA_HUGE];
 	char *p = page_address(s->first);
 	size_t old_len = span_bytes(s), len = (size_t)pages << PAGE_SHIFT;
 	uint32_t old_first = s->first, old_pages = s->pages, more = pages - s->pages;
 	struct span *to;
 
 	if (window_take_after(s, more)) {
-		enum outcome done = backend_of(s)->extend(p, old_len, len);
+		enum outcome done = backend_by(s->backend)->extend(p, old_len, len);
 
 		if (done == DONE) {
 			s->pages = pages;
@@ -33,7 +38,7 @@ static bool extend_or_move(struct span *s, uint32_t pages)
 	to = window_take(pages, ARENA_HUGE);
 	if (!to)
 		return false;
-	if (!backend_of(s)->move(p, old_len, page_address(to->first), len)) {
+	if (!backend_by(s->backend)->move(p, old_len, page_address(to->first), len)) {
 		reserve_over(page_address(to->first), span_bytes(to));
 		window_give(to);
 		return false;
@@ -46,9 +51,7 @@ static bool extend_or_move(struct span *s, uint32_t pages)
 	span_recycle(to);
 	window_emptied(old_first, old_pages);
 grown:
-	a->mapped += len - old_len;
-	a->live += len - old_len;
-	a->bytes += len - old_len;
+	arena_grown((long)(len - old_len), (long)(len - old_len));
 	return true;
 }
 
@@ -59,16 +62,15 @@ grown:
  */
 static bool move_onto_used(struct span *s, uint32_t pages)
 {
-	struct arena *a = &arenas[ARENA_HUGE];
-	struct span *to = arena_reuse(a, pages, s), old;
+	struct span *to = arena_reuse(pages, s), old;
 	size_t old_len = span_bytes(s);
 	enum outcome done;
 
 	if (!to)
 		return false;
-	done = backend_of(s)->replace(page_address(s->first), old_len, page_address(to->first));
+	done = backend_by(s->backend)->replace(page_address(s->first), old_len, page_address(to->first));
 	if (done == FAILED) {
-		arena_unmap(a, to);
+		arena_unmap(to);
 		return false;
 	}
 	/* The descriptors change places, as the block keeps its own. */
@@ -81,14 +83,12 @@ static bool move_onto_used(struct span *s, uint32_t pages)
 	span_map(to);
 	span_map(s);
 	span_map_block(s);
-	a->bytes += ((size_t)pages << PAGE_SHIFT) - old_len;
-	arena_free_moved(a, to, done == LOST);
+	arena_grown(0, (long)(span_bytes(s) - old_len));
+	arena_free_moved(to, done == LOST);
 	return true;
 }
 
 /*
- * A mapping of its own, with the lock of ARENA_HUGE held. False: it stays as it was.
- *
  * An eighth is mapped in advance, and lies behind as a clean span that the next
  * growth takes: a block that grows by a little each time would become a mapping
  * each time, and there are only so many (vm.max_map_count). Clean memory is none
@@ -96,15 +96,14 @@ static bool move_onto_used(struct span *s, uint32_t pages)
  */
 bool grow_mapping(struct span *s, uint32_t pages)
 {
-	struct arena *a = &arenas[ARENA_HUGE];
-	uint32_t ahead = backend_of(s)->purge ? whole_blocks(pages / 8) : 0;
+	uint32_t ahead = backend_by(s->backend)->purge ? whole_blocks(pages / 8) : 0;
 
 	if (move_onto_used(s, pages))
 		return true;
 	if (!extend_or_move(s, pages + ahead))
 		return ahead && extend_or_move(s, pages);
-	if (ahead && arena_cut(a, s, pages, SPAN_CLEAN))
-		a->bytes -= (size_t)ahead << PAGE_SHIFT; /* not served */
+	if (ahead && arena_cut(s, pages, SPAN_CLEAN))
+		arena_grown(0, -((long)ahead << PAGE_SHIFT)); /* that part isn't served */
 	return true;
 }
 
@@ -113,35 +112,35 @@ static void copy_pages(uint32_t to, uint32_t from, uint32_t pages)
 	memcpy(page_address(to), page_address(from), (size_t)pages << PAGE_SHIFT);
 }
 
-/* Out of the shared mapping, for @size bytes. NULL: nothing has changed. */
 struct span *grow_away(struct span *s, size_t size)
 {
-	struct arena *a = &arenas[s->arena];
+	unsigned int arena = s->arena;
 	uint32_t lead = s->first % BLOCK_PAGES, end = s->first + s->pages;
-	uint32_t first = whole_blocks(s->first), last = end & ~(BLOCK_PAGES - 1);
-	struct span *to = arena_map(ARENA_HUGE, whole_blocks(lead + pages_for(size + s->offset)), s);
+	uint32_t first = whole_blocks(s->first), last = blocks_within(end);
+	struct span *to = arena_map(whole_blocks(lead + pages_for(size + s->offset)), s);
 	enum outcome done;
 	uint32_t distance;
 
 	if (!to)
 		return NULL;
 	distance = to->first + lead - s->first;
-	done = first < last ? backend_of(s)->replace(page_address(first), (size_t)(last - first) << PAGE_SHIFT,
-						     page_address(first + distance))
+	done = first < last ? backend_by(s->backend)
+				  ->replace(page_address(first), (size_t)(last - first) << PAGE_SHIFT,
+					    page_address(first + distance))
 			    : FAILED;
 	if (done == FAILED) {
-		pthread_mutex_lock(&arenas[ARENA_HUGE].lock);
-		arena_unmap(&arenas[ARENA_HUGE], to);
-		pthread_mutex_unlock(&arenas[ARENA_HUGE].lock);
+		arena_lock(ARENA_HUGE);
+		arena_unmap(to);
+		arena_unlock(ARENA_HUGE);
 		return NULL;
 	}
 	copy_pages(s->first + distance, s->first, first - s->first);
 	copy_pages(last + distance, last, end - last);
 	to->offset = (lead << PAGE_SHIFT) + s->offset;
 	span_map_block(to);
-	pthread_mutex_lock(&a->lock);
+	arena_lock(arena);
 	s->freed_ms = clock_ms();
-	arena_free_moved(a, s, done == LOST);
-	pthread_mutex_unlock(&a->lock);
+	arena_free_moved(s, done == LOST);
+	arena_unlock(arena);
 	return to;
 }

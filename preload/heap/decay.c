@@ -6,56 +6,57 @@
  * never keeps a lock while it waits. Without it (DPHUGE_BACKGROUND=0, or no thread
  * can be had) the program's own calls of free do the work.
  */
-#include "internal.h"
+#include "heap/decay.h"
 
+#include "base/clock.h"
+#include "heap/arena.h"
+#include "heap/cache.h"
+#include "heap/purge.h"
+
+#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
-/* The helper stays for so long with nothing to give back: a program that takes at
- * once what it frees shan't start one again and again. */
+/* The helper stays for so long with nothing to give back: a program that takes at once
+ * what it frees should not start one again and again. */
 #define LINGER_MS 5000
 
 static atomic_bool running;
 static atomic_bool refused; /* pthread_create failed: don't try again */
 static _Atomic uint32_t swept_ms;
 
-/* Milliseconds until something has to go back; -1: there is nothing. */
-static long sweep(void)
+/* Give back what is due. Returns milliseconds until more is; -1: there is nothing. */
+static long sweep_all(void)
 {
 	/* A little before the time is up, as the helper may come a little late. */
 	uint32_t decay = (uint32_t)(fixed->config.decay_ms - fixed->config.decay_ms / 16);
 	long wait;
 
-	pthread_mutex_lock(&purge_lock);
-	wait = caches_sweep(decay);
-	pthread_mutex_unlock(&purge_lock);
+	purge_lock();
+	wait = cache_sweep(decay);
+	purge_unlock();
 	for (unsigned int i = 0; i <= ARENAS_MAX; i++) {
-		struct arena *a = &arenas[i];
+		long left;
 
-		(void)arena_purge(a, decay);
-		pthread_mutex_lock(&a->lock);
-		if (a->oldest) {
-			long left = (long)decay - (long)(clock_ms() - span_by_id(a->oldest)->freed_ms);
-
-			left = left < 1 ? 1 : left;
+		(void)purge_arena(i, decay);
+		left = arena_due(i, decay);
+		if (left >= 0)
 			wait = wait < 0 || left < wait ? left : wait;
-		}
-		pthread_mutex_unlock(&a->lock);
 	}
 	return wait;
 }
 
-static void *helper(void *unused)
+static void *run_helper(void *unused)
 {
 	long idle = 0, wait; /* milliseconds */
 
 	(void)unused;
 	for (;;) {
-		wait = sweep();
+		wait = sweep_all();
 		if (wait < 0 && idle >= LINGER_MS) {
 			atomic_store(&running, false);
 			/* Somebody may have freed after the sweep and seen us run. */
-			wait = sweep();
+			wait = sweep_all();
 			if (wait < 0 || atomic_exchange(&running, true))
 				return NULL;
 		}
@@ -86,7 +87,7 @@ static void start_helper(void)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, 128 * KIB);
-	if (pthread_create(&thread, &attr, helper, NULL)) {
+	if (pthread_create(&thread, &attr, run_helper, NULL)) {
 		atomic_store(&refused, true);
 		atomic_store(&running, false);
 	}
@@ -101,24 +102,22 @@ static void sweep_now_and_then(void)
 	uint32_t now = clock_ms(), last = atomic_load_explicit(&swept_ms, memory_order_relaxed);
 
 	if (now - last > (uint32_t)fixed->config.decay_ms / 8 && atomic_compare_exchange_strong(&swept_ms, &last, now))
-		(void)sweep();
+		(void)sweep_all();
 }
 
-/* Something was freed into @arena. Called without locks. */
-void decay_poke(struct arena *arena)
+void decay_poke(unsigned int arena)
 {
 	if (fixed->config.decay_ms < 0)
 		return;
 	if (!fixed->config.decay_ms)
-		(void)arena_purge(arena, 0);
+		(void)purge_arena(arena, 0);
 	else if (!fixed->config.background || atomic_load_explicit(&refused, memory_order_relaxed))
 		sweep_now_and_then();
 	else if (!atomic_load_explicit(&running, memory_order_relaxed))
 		start_helper();
 }
 
-/* The thread isn't in the child; the next free starts one. */
-void decay_fork_child(void)
+void decay_postfork_child(void)
 {
 	atomic_store(&running, false);
 }

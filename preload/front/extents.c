@@ -8,26 +8,26 @@
  * a fork takes after ours. jemalloc cuts, merges and keeps them. Of what it gives
  * back, whole 2 MiB blocks go; to take a part away would break a 2 MiB page.
  */
-#include "internal.h"
+#include "front/extents.h"
+
+#include "backend/anonymous.h"
+#include "backend/backend.h"
+#include "base/state.h"
 
 #include <jemalloc/jemalloc.h>
 #include <stdio.h>
 #include <sys/mman.h>
 
-static size_t up_to(size_t n, size_t multiple)
-{
-	return (n + multiple - 1) & ~(multiple - 1);
-}
-
-/* The pool's pages need care at a fork, for which these are too many. */
-static bool map(char *p, size_t len)
+/* hugetlb's pages must be copied at a fork, and these would be too many to copy: they come
+ * from anonymous memory then. */
+static bool map_extent(char *p, size_t len)
 {
 	enum backend_choice got;
 
 	return fixed->choice == BACKEND_HUGETLB ? backend_thp.map(p, len) : backend_map(p, len, &got);
 }
 
-static bool purge(char *p, size_t len)
+static bool purge_extent(char *p, size_t len)
 {
 	return fixed->choice == BACKEND_HUGETLB ? backend_thp.purge(p, len) : fixed->backend->purge(p, len);
 }
@@ -43,12 +43,12 @@ static void *extent_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t a
 	align = align < BLOCK_BYTES ? BLOCK_BYTES : align;
 	if (at || __builtin_add_overflow(size, align, &reserved))
 		return NULL;
-	len = up_to(size, PAGE_BYTES);
+	len = round_up(size, PAGE_BYTES);
 	p = mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p == MAP_FAILED)
 		return NULL;
-	start = (char *)up_to((uintptr_t)p, align);
-	if (!map(start, len)) {
+	start = (char *)round_up((uintptr_t)p, align);
+	if (!map_extent(start, len)) {
 		munmap(p, reserved);
 		return NULL;
 	}
@@ -61,7 +61,7 @@ static void *extent_alloc(extent_hooks_t *hooks, void *at, size_t size, size_t a
 	return start;
 }
 
-/* true: not done; jemalloc keeps the addresses, and asks for the next. */
+/* true: not done; jemalloc keeps the addresses to use them again. */
 static bool extent_dalloc(extent_hooks_t *hooks, void *p, size_t size, bool committed, unsigned int arena)
 {
 	(void)hooks;
@@ -85,14 +85,15 @@ static bool extent_purge(extent_hooks_t *hooks, void *extent, size_t size, size_
 			 unsigned int arena)
 {
 	char *from = (char *)extent + offset, *to = from + len;
-	char *first = (char *)up_to((uintptr_t)from, BLOCK_BYTES), *last = (char *)((uintptr_t)to & ~(BLOCK_BYTES - 1));
+	char *first = (char *)round_up((uintptr_t)from, BLOCK_BYTES),
+	     *last = (char *)((uintptr_t)to & ~(BLOCK_BYTES - 1));
 
 	(void)hooks;
 	(void)size;
 	(void)arena;
 	if (first >= last)
 		return true;
-	if (!purge(first, (size_t)(last - first))) {
+	if (!purge_extent(first, (size_t)(last - first))) {
 		/* From before the hooks, or from the driver's stand-in. */
 		(void)madvise(first, (size_t)(last - first), MADV_DONTNEED);
 		return true;
@@ -126,10 +127,9 @@ static bool extent_merge(extent_hooks_t *hooks, void *a, size_t a_size, void *b,
 	return false;
 }
 
-/* For every arena that jemalloc gives threads. False: it doesn't take them. */
 bool extents_install(void)
 {
-	/* jemalloc only reads it, so it stays out of an attacker's reach. */
+	/* jemalloc only reads it; as a constant it cannot be overwritten by an attacker. */
 	static const extent_hooks_t hooks = {
 	    .alloc = extent_alloc,
 	    .dalloc = extent_dalloc,

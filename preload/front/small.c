@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Small requests go to jemalloc, the machine's shared library, so that programs
- * which call its own API share one heap with us.
- *
- * Our library exports malloc, so jemalloc's can't be named by linking; it is
- * looked up once. Until then, and should that fail, jemalloc's own API
- * (mallocx and kin, jemalloc(3)) does the same work, a little slower.
+ * Small requests go to jemalloc, the machine's shared library, so that programs which call
+ * its own API share one heap with us. Its malloc and free are looked up here, once; until
+ * then base/boot.c serves.
  */
-#include "internal.h"
+#include "front/small.h"
 
 #include <dlfcn.h>
 #include <jemalloc/jemalloc.h>
-#include <string.h>
 
 #define JEMALLOC "libjemalloc.so.2"
 
@@ -28,7 +24,6 @@ const char *malloc_conf = "tcache_gc_incr_bytes:262144";
 const char *malloc_conf = "";
 #endif
 
-/* jemalloc's own functions, if all of them can be found. */
 void small_resolve(struct small_heap *small)
 {
 	void *lib = fixed->dlopen(JEMALLOC, RTLD_LAZY | RTLD_NOLOAD);
@@ -50,14 +45,15 @@ void small_purge(void)
 	(void)mallctl("arena.4096.purge", NULL, NULL, NULL, 0); /* MALLCTL_ARENAS_ALL */
 }
 
-static bool read_size(const char *name, size_t *value)
+/* @value stays as it was if jemalloc doesn't count that. */
+static void read_size(const char *name, size_t *value)
 {
 	size_t len = sizeof(*value);
 
-	return !mallctl(name, value, &len, NULL, 0);
+	(void)mallctl(name, value, &len, NULL, 0);
 }
 
-bool small_stats(struct small_stats *stats)
+void small_stats(struct small_stats *stats)
 {
 	uint64_t epoch = 1;
 	size_t len = sizeof(epoch), small = 0, large = 0;
@@ -65,12 +61,10 @@ bool small_stats(struct small_stats *stats)
 	*stats = (struct small_stats){0};
 	(void)mallctl("thread.tcache.flush", NULL, NULL, NULL, 0);
 	if (mallctl("epoch", &epoch, &len, &epoch, len))
-		return false;
-	if (!read_size("stats.allocated", &stats->live) || !read_size("stats.mapped", &stats->mapped) ||
-	    !read_size("stats.resident", &stats->resident))
-		return false;
-	(void)read_size("stats.arenas.4096.small.nrequests", &small);
-	(void)read_size("stats.arenas.4096.large.nrequests", &large);
+		return;
+	read_size("stats.allocated", &stats->live);
+	read_size("stats.mapped", &stats->mapped);
+	read_size("stats.arenas.4096.small.nrequests", &small);
+	read_size("stats.arenas.4096.large.nrequests", &large);
 	stats->calls = small + large;
-	return true;
 }
