@@ -36,7 +36,7 @@ void choose_backend(struct state *state)
 	else if (config->backend == BACKEND_DRIVER && (err = driver_error())) {
 		state->no_backend = explain_error(err);
 		if (config->strict)
-			fatal("%s; DPHUGE_STRICT=1 stops here", state->no_backend);
+			fatal("%s; the program ends, as DPHUGE_STRICT=1 says", state->no_backend);
 		message("%s; large requests go to jemalloc", state->no_backend);
 		return;
 	}

@@ -39,7 +39,7 @@ static bool next_line(struct reader *r, char *line, size_t size)
 	}
 }
 
-static size_t kilobytes(const char *line)
+static size_t bytes_of_line(const char *line)
 {
 	return strtoul(strchr(line, ':') + 1, NULL, 10) * KIB;
 }
@@ -64,10 +64,10 @@ bool smaps_coverage(size_t *resident, size_t *huge)
 		if (!inside)
 			continue;
 		if (!strncmp(line, "Rss:", 4) || !strncmp(line, "Private_Hugetlb:", 16))
-			*resident += kilobytes(line);
+			*resident += bytes_of_line(line);
 		for (unsigned int i = 0; i < 4; i++)
 			if (!strncmp(line, huge_fields[i], strlen(huge_fields[i])))
-				*huge += kilobytes(line);
+				*huge += bytes_of_line(line);
 	}
 	sys_close(r.fd);
 	return true;

@@ -267,7 +267,7 @@ __attribute__((format(printf, 2, 3))) static void report_wrong(const struct conf
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	if (config->strict)
-		fatal("%s; DPHUGE_STRICT=1 stops here", text);
+		fatal("%s; the program ends, as DPHUGE_STRICT=1 says", text);
 	message("%s", text);
 }
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The malloc family: every entry point of C, POSIX, GNU and C23, with glibc's
- * documented edge cases, and the one branch between small and large.
+ * The malloc family: every entry point of C, POSIX, GNU and C23, with glibc's documented
+ * edge cases, and the one branch between small and large.
  *
- * A missing entry point would be a crash in somebody's program: libc would
- * serve it, and free() would get a foreign pointer.
+ * A missing entry point would crash somebody's program: libc would serve it, and our free()
+ * would get a foreign pointer.
  */
 #include "base/boot.h"
 #include "front/small.h"
@@ -177,7 +177,7 @@ EXPORT void *reallocarray(void *p, size_t n, size_t size)
 	return realloc(p, bytes);
 }
 
-/* @align is a power of two. NULL with errno set. */
+/* @align is a power of two. If there is no memory, NULL with errno set. */
 static void *alloc_aligned(size_t align, size_t size)
 {
 	void *p = NULL;
@@ -267,7 +267,7 @@ EXPORT int mallopt(int param, int value)
 {
 	(void)param;
 	(void)value;
-	return 1; /* accepted and ignored: our heap has its own settings */
+	return 1; /* it is accepted and ignored, as our heap has settings of its own */
 }
 
 static void sum_totals(struct small_stats *sum, size_t *dirty)
@@ -323,7 +323,7 @@ EXPORT int malloc_info(int options, FILE *out)
 	return 0;
 }
 
-/* In glibc's words, which programs read, and like it no cancellation point. */
+/* The words are glibc's, as programs parse them. As in glibc it is no cancellation point. */
 EXPORT void malloc_stats(void)
 {
 	struct small_stats sum;

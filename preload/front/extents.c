@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * DPHUGE_SMALL=huge: jemalloc's extents, of which it cuts small blocks, come from
- * our backend too (extent_hooks in jemalloc(3)).
+ * DPHUGE_SMALL=huge: the extents that jemalloc cuts small blocks from come from our backend
+ * too (extent_hooks in jemalloc(3)).
  *
- * They are mapped apart from the window, so that a pointer's address still says
- * whose it is, and without a lock of ours: jemalloc calls with its own held, which
- * a fork takes after ours. jemalloc cuts, merges and keeps them. Of what it gives
- * back, whole 2 MiB blocks go; to take a part away would break a 2 MiB page.
+ * They are mapped apart from the window, so that a pointer's address still says whose it
+ * is, and without a lock of ours: jemalloc calls us with its own held, which a fork takes
+ * after ours. jemalloc cuts, merges and keeps them. Of what it gives back, whole 2 MiB
+ * blocks go to the kernel; to take a part away would break a 2 MiB page.
  */
 #include "front/extents.h"
 
@@ -86,7 +86,7 @@ static bool extent_purge(extent_hooks_t *hooks, void *extent, size_t size, size_
 {
 	char *from = (char *)extent + offset, *to = from + len;
 	char *first = (char *)round_up((uintptr_t)from, BLOCK_BYTES),
-	     *last = (char *)((uintptr_t)to & ~(BLOCK_BYTES - 1));
+	     *last = (char *)round_down((uintptr_t)to, BLOCK_BYTES);
 
 	(void)hooks;
 	(void)size;
@@ -94,7 +94,7 @@ static bool extent_purge(extent_hooks_t *hooks, void *extent, size_t size, size_
 	if (first >= last)
 		return true;
 	if (!purge_extent(first, (size_t)(last - first))) {
-		/* From before the hooks, or from the driver's stand-in. */
+		/* It was mapped before the hooks were there, or as the driver had no memory left. */
 		(void)madvise(first, (size_t)(last - first), MADV_DONTNEED);
 		return true;
 	}

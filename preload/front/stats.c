@@ -19,8 +19,8 @@ static size_t best_resident, best_huge;
 static pthread_mutex_t best_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /*
- * Many programs close stderr at exit, before we report (gnulib's close_stdout),
- * so keep a copy, and be sure that it still is one when we come to use it.
+ * Many programs close stderr at exit, before we report (gnulib's close_stdout), so we keep
+ * a copy, and make sure that it still is one when we come to use it.
  */
 static int report_fd = -1;
 static struct stat report_file;
@@ -77,7 +77,7 @@ void stats_report(void)
 	if (n > 1)
 		name[n - 1] = 0;
 	large_totals(&large);
-	if (!large.calls) { /* shells and wrappers */
+	if (!large.calls) { /* as in shells and wrappers */
 		message("pid %d (%s): no large request; backend %s%s%s", getpid(), name,
 			fixed->backend ? fixed->backend->name : "none", fixed->backend ? "" : ": ",
 			fixed->backend ? "" : fixed->no_backend);

@@ -40,7 +40,7 @@ static unsigned int number_of(const struct arena *a)
 	return (unsigned int)(a - arenas);
 }
 
-static void check(const struct arena *a)
+static void check_counted(const struct arena *a)
 {
 	check_arena(number_of(a), &a->lists, a->live, a->mapped);
 }
@@ -59,7 +59,7 @@ bool arena_trylock(unsigned int arena)
 
 void arena_unlock(unsigned int arena)
 {
-	check(&arenas[arena]);
+	check_counted(&arenas[arena]);
 	pthread_mutex_unlock(&arenas[arena].lock);
 }
 
@@ -153,7 +153,7 @@ struct span *arena_alloc(unsigned int arena, uint32_t pages, uint32_t align, boo
 		a->calls++;
 		a->bytes += span_bytes(s);
 	}
-	check(a);
+	check_counted(a);
 	pthread_mutex_unlock(&a->lock);
 	return s;
 }
@@ -170,7 +170,7 @@ void arena_free(struct span *s)
 	struct arena *a = &arenas[s->arena];
 
 	release_used(a, s, SPAN_DIRTY);
-	check(a);
+	check_counted(a);
 }
 
 void arena_return(struct span *s)
@@ -199,7 +199,7 @@ void arena_free_moved(struct span *s, bool lost)
 	} else if (!lost) { /* no descriptor for the ends: it may as well be dirty */
 		release_used(a, s, SPAN_DIRTY);
 	} /* else there is a hole in it: nobody gets it any more */
-	check(a);
+	check_counted(a);
 }
 
 bool arena_cut(struct span *s, uint32_t pages, enum span_state how)
@@ -212,7 +212,7 @@ bool arena_cut(struct span *s, uint32_t pages, enum span_state how)
 	span_map(s);
 	rest->freed_ms = clock_ms();
 	release_used(a, rest, how);
-	check(a);
+	check_counted(a);
 	return true;
 }
 
@@ -235,7 +235,7 @@ bool arena_resize(struct span *s, uint32_t pages)
 	span_map(s);
 	a->live += (size_t)more << PAGE_SHIFT;
 	a->bytes += (size_t)more << PAGE_SHIFT;
-	check(a);
+	check_counted(a);
 	return true;
 }
 
@@ -266,7 +266,7 @@ struct span *arena_map(uint32_t pages, const struct span *like)
 			use_span(a, s);
 		}
 	}
-	check(a);
+	check_counted(a);
 	pthread_mutex_unlock(&a->lock);
 	return s;
 }
@@ -279,7 +279,7 @@ void arena_unmap(struct span *s)
 	a->live -= len;
 	if (unmap_span(a, s))
 		a->purged_bytes += len;
-	check(a);
+	check_counted(a);
 }
 
 void arena_grown(long mapped, long served)
@@ -302,7 +302,7 @@ struct span *arena_purge_begin(unsigned int arena, uint32_t min_age_ms)
 		s->state = SPAN_PURGING;
 		span_map(s);
 	}
-	check(a);
+	check_counted(a);
 	pthread_mutex_unlock(&a->lock);
 	return s;
 }
@@ -323,7 +323,7 @@ size_t arena_purge_end(struct span *s, bool done)
 		lists_release(&a->lists, s, SPAN_CLEAN);
 	}
 	a->purged_bytes += gone;
-	check(a);
+	check_counted(a);
 	pthread_mutex_unlock(&a->lock);
 	return gone;
 }
@@ -356,7 +356,7 @@ size_t arena_purge_clean(unsigned int arena)
 			gone += purge_clean_span(a, s);
 		}
 	a->purged_bytes += gone;
-	check(a);
+	check_counted(a);
 	pthread_mutex_unlock(&a->lock);
 	return gone;
 }

@@ -20,18 +20,18 @@
 #include <sys/mman.h>
 
 #define PAGES_MIN 16   /* the smallest large request */
-#define FIRST_CLASS 12 /* theirs */
-#define CLASSES 41     /* up to SHARED_PAGES_MAX */
+#define FIRST_CLASS 12 /* bins_class() of these */
+#define CLASSES 41     /* up to that of SHARED_PAGES_MAX */
 #define SLOTS 8        /* of a class: one cache line */
 #define CACHE_BYTES_MAX (128 * MIB)
 
 struct cache {
 	_Atomic uint64_t slots[CLASSES][SLOTS]; /* pages << 32 | number; [0] is the newest */
-	_Atomic size_t bytes;
-	_Atomic uint64_t calls, served; /* written by its thread alone */
-	_Atomic size_t sent;            /* so are the bytes that went to other arenas */
+	_Atomic size_t bytes;                   /* in the slots */
+	_Atomic uint64_t calls, served;         /* written by its thread alone */
+	_Atomic size_t sent;                    /* bytes that went to other arenas; likewise */
 	unsigned int arena;
-	atomic_bool taken; /* by a thread that lives */
+	atomic_bool taken; /* a thread that lives has it */
 	struct cache *next;
 } __attribute__((aligned(64)));
 
@@ -48,8 +48,10 @@ static pthread_key_t key;
 static bool usable;
 
 static __thread struct cache *mine __attribute__((tls_model("initial-exec")));
-static __thread bool gone __attribute__((tls_model("initial-exec"))); /* or about to get one */
+/* This thread is at its end, or just getting a cache. */
+static __thread bool gone __attribute__((tls_model("initial-exec")));
 
+/* What a slot says of a span. */
 static uint64_t word_of(const struct span *s)
 {
 	return (uint64_t)s->pages << 32 | span_id(s);
@@ -69,6 +71,8 @@ static struct span *claim_slot(struct cache *c, _Atomic uint64_t *slot, uint64_t
 	return span_by_id((uint32_t)seen);
 }
 
+/* Into the first slot of its class; what was there moves on, and the last one goes to the
+ * arena. False: the cache is full. */
 static bool put_span(struct cache *c, struct span *s)
 {
 	uint64_t word = word_of(s), old;
@@ -93,8 +97,8 @@ static bool put_span(struct cache *c, struct span *s)
 }
 
 /*
- * What others have freed goes to the arena's lists and not to a thread's slots: put
- * together with its neighbours, the same few hot pages serve requests of all sizes.
+ * What others have freed goes to the arena's lists and not to a thread's slots: merged
+ * with its neighbours, the same few hot pages serve requests of all sizes.
  * With the arena's lock held, so that no fork loses a span on its way.
  */
 static void take_returned(unsigned int arena)
@@ -171,8 +175,8 @@ bool cache_free(struct cache *c, struct span *s)
 	return true;
 }
 
-/* Of @c, what has been free for @min_age_ms goes to its arena. Returns how long
- * until more does, in milliseconds; -1: nothing is left. */
+/* What @c has had for @min_age_ms goes to its arena. Returns milliseconds until more is
+ * due; -1: nothing is left. */
 static long flush_old(struct cache *c, uint32_t min_age_ms)
 {
 	uint32_t now = clock_ms();
@@ -235,6 +239,7 @@ static struct cache *new_cache(void)
 	return c;
 }
 
+/* The cache of a thread that has ended, or a new one. */
 static struct cache *adopt_cache(void)
 {
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {
@@ -282,7 +287,7 @@ void cache_totals(size_t *bytes, uint64_t *calls, uint64_t *served)
 	size_t received = 0;
 
 	*bytes = *calls = *served = 0;
-	/* First: nothing is received that hasn't been sent. */
+	/* These come first, so that nothing counts as received and not yet as sent. */
 	for (unsigned int i = 0; i < ARENAS_MAX; i++)
 		received += atomic_load(&inboxes[i].received);
 	for (struct cache *c = atomic_load(&caches); c; c = c->next) {

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * Memory that has been free for DPHUGE_DECAY_MS goes back, also when the
- * program sleeps: a helper thread sees to it. The thread exists only while
- * there is something to give back, and a moment longer; it blocks all signals and
- * never keeps a lock while it waits. Without it (DPHUGE_BACKGROUND=0, or no thread
- * can be had) the program's own calls of free do the work.
+ * Memory that has been free for DPHUGE_DECAY_MS goes back, also while the program sleeps: a
+ * helper thread sees to that. The thread exists only while there is something to give back,
+ * and a moment longer; it blocks all signals and holds no lock while it waits. Without it
+ * (DPHUGE_BACKGROUND=0, or no thread can be started) the program's own calls of free() do
+ * the work.
  */
 #include "heap/decay.h"
 
@@ -55,7 +55,7 @@ static void *run_helper(void *unused)
 		wait = sweep_all();
 		if (wait < 0 && idle >= LINGER_MS) {
 			atomic_store(&running, false);
-			/* Somebody may have freed after the sweep and seen us run. */
+			/* Somebody may have freed after the sweep and seen that we run. */
 			wait = sweep_all();
 			if (wait < 0 || atomic_exchange(&running, true))
 				return NULL;
@@ -67,7 +67,7 @@ static void *run_helper(void *unused)
 		} else {
 			idle = 0;
 		}
-		/* The coarse clock's step, and what is due soon after goes with it. */
+		/* One step of the coarse clock more; and what is due soon after is then due, too. */
 		wait += 10 + fixed->config.decay_ms / 32;
 		nanosleep(&(struct timespec){wait / 1000, wait % 1000 * 1000000}, NULL);
 	}
@@ -96,7 +96,7 @@ static void start_helper(void)
 	errno = saved;
 }
 
-/* Without a helper: eight times in the decay time. */
+/* Without a helper, eight times in the decay time. */
 static void sweep_now_and_then(void)
 {
 	uint32_t now = clock_ms(), last = atomic_load_explicit(&swept_ms, memory_order_relaxed);

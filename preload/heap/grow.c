@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-/* Put @pages more behind, or move to where there are so many. */
+/* Grow to @pages over the addresses behind, or move to where there are so many. */
 static bool extend_or_move(struct span *s, uint32_t pages)
 {
 	char *p = page_address(s->first);
@@ -56,9 +56,9 @@ grown:
 }
 
 /*
- * Onto used memory that is free and large enough: its pages behind the block's own are
- * hot, and the program's already. Otherwise blocks that grow in turns would leave
- * behind as much, each time, as the decay allows.
+ * Move onto used memory that is free and large enough: its pages behind the block's own are
+ * hot, and the program's already. Otherwise blocks that grow in turns would leave as much
+ * behind each time, as much as the decay allows.
  */
 static bool move_onto_used(struct span *s, uint32_t pages)
 {
@@ -91,8 +91,9 @@ static bool move_onto_used(struct span *s, uint32_t pages)
 /*
  * An eighth is mapped in advance, and lies behind as a clean span that the next
  * growth takes: a block that grows by a little each time would become a mapping
- * each time, and there are only so many (vm.max_map_count). Clean memory is none
- * yet, but where the backend populates what it maps; that one can't purge either.
+ * each time, and there are only so many (vm.max_map_count). Clean pages cost
+ * no memory yet, except where the backend populates what it maps; that one can't purge,
+ * either, and nothing is mapped in advance there.
  */
 bool grow_mapping(struct span *s, uint32_t pages)
 {

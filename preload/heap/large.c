@@ -17,16 +17,18 @@
 #include <string.h>
 
 #define LINE_BYTES 64
-#define COLOURS 63                                          /* a page's lines, but the first */
-#define COPIED_PAGES_MAX ((uint32_t)(4 * MIB / PAGE_BYTES)) /* by realloc, if there is another way */
+#define COLOURS 63 /* the lines of a page but the first */
+/* realloc() copies no more than this where page tables can be moved instead. */
+#define COPIED_PAGES_MAX ((uint32_t)(4 * MIB / PAGE_BYTES))
 
+/* From the block's begin to its span's end. */
 static size_t usable_bytes(const struct span *s)
 {
 	return span_bytes(s) - s->offset;
 }
 
 /*
- * Where in its first page a block begins: blocks that all began at the same would
+ * Where in its first page a block begins: if all began at the same place, they would
  * compete for the same lines of the processor's cache (Bonwick 1994). It depends on
  * the address alone, so that memory which is used again has its lines still hot.
  * Neighbours of equal sizes differ, too: the mixing is MurmurHash3's last step.
@@ -55,7 +57,7 @@ static struct span *get_span(struct cache *c, uint32_t pages, uint32_t align_pag
 	}
 	if (c) {
 		s = arena_alloc(cache_arena(c), pages, align_pages, false, zero);
-		if (!s) /* before fresh memory is touched, see what all of it makes together */
+		if (!s) /* merge what the thread keeps before fresh memory is touched */
 			cache_flush(c);
 	}
 	return s ? s : arena_alloc(cache_arena(c), pages, align_pages, true, zero);
@@ -212,7 +214,7 @@ void *large_realloc(void *p, size_t size)
 	if (huge)
 		pages = whole_blocks(pages);
 	if (huge && pages <= COPIED_PAGES_MAX)
-		return NULL; /* has become small: moves to an arena of its size */
+		return NULL; /* it has become small, and moves to an arena that threads share */
 	arena_lock(arena);
 	done = arena_resize(s, pages) || (huge && grow_mapping(s, pages));
 	arena_unlock(arena);
