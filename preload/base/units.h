@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The units that the whole library counts in, and what every file says of its code. */
+/* The units that the whole library counts in, and hints for the compiler and the linker. */
 #ifndef DPHUGE_UNITS_H
 #define DPHUGE_UNITS_H
 

@@ -105,7 +105,14 @@ struct span *lists_take_oldest(struct lists *lists, uint32_t min_age_ms);
  */
 long lists_due(const struct lists *lists, uint32_t age_ms);
 
-/** lists_mergeable() - can @s, if it is @how, be merged with its neighbour @with (or NULL)? */
+/**
+ * lists_mergeable() - can a span be merged with its neighbour?
+ * @s: the span
+ * @with: the neighbour, or NULL
+ * @how: what @s is: SPAN_CLEAN or SPAN_DIRTY
+ *
+ * Return: true if the neighbour is of the same kind and has the same backend.
+ */
 static inline bool lists_mergeable(const struct span *s, const struct span *with, enum span_state how)
 {
 	return with && with->state == how && with->backend == s->backend;

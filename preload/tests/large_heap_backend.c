@@ -20,7 +20,7 @@ _Atomic uint32_t fake_clock_ms = 1000;
 _Atomic unsigned int fake_fail_one_in;
 _Atomic unsigned long fake_failures, fake_maps, fake_purges, fake_extends, fake_moves, fake_replaces;
 
-static bool fails(void)
+static bool call_fails(void)
 {
 	unsigned int n = atomic_load(&fake_fail_one_in);
 
@@ -95,7 +95,7 @@ static bool map_anything(char *p, size_t len)
 
 static bool fake_map(char *p, size_t len)
 {
-	if (fails()) {
+	if (call_fails()) {
 		/* A failed mmap(MAP_FIXED) may have emptied the place. */
 		if (chance_next() % 2)
 			munmap(p, len);
@@ -107,7 +107,7 @@ static bool fake_map(char *p, size_t len)
 
 static bool fake_purge(char *p, size_t len)
 {
-	if (fails())
+	if (call_fails())
 		return false;
 	atomic_fetch_add(&fake_purges, 1);
 	return real.purge(p, len);
@@ -115,7 +115,7 @@ static bool fake_purge(char *p, size_t len)
 
 static enum outcome fake_extend(char *p, size_t old_len, size_t new_len)
 {
-	if (fails()) {
+	if (call_fails()) {
 		if (chance_next() % 16)
 			return FAILED;
 		return map_anything(p + old_len, new_len - old_len) ? LOST : FAILED;
@@ -126,7 +126,7 @@ static enum outcome fake_extend(char *p, size_t old_len, size_t new_len)
 
 static bool fake_move(char *p, size_t old_len, char *to, size_t new_len)
 {
-	if (fails()) {
+	if (call_fails()) {
 		if (chance_next() % 2)
 			munmap(to, new_len);
 		return false;
@@ -137,7 +137,7 @@ static bool fake_move(char *p, size_t old_len, char *to, size_t new_len)
 
 static enum outcome fake_replace(char *p, size_t len, char *to)
 {
-	if (fails()) {
+	if (call_fails()) {
 		if (chance_next() % 2)
 			munmap(to, len);
 		return FAILED;
@@ -146,7 +146,7 @@ static enum outcome fake_replace(char *p, size_t len, char *to)
 		return FAILED;
 	atomic_fetch_add(&fake_replaces, 1);
 	/* As if memory for the old place couldn't be mapped: a hole, or somebody else's. */
-	if (fails()) {
+	if (call_fails()) {
 		munmap(p, len);
 		if (chance_next() % 2)
 			map_anything(p, len);
