@@ -68,12 +68,12 @@ m = s.diags([-1, 4, -1], [-1, 0, 1], shape=(200000, 200000), format='csc'); x = 
     "node": """node -e 'const m = new Map(); for (let n = 0; n < 800000; n++) m.set("k" + n, Buffer.alloc(100, n)); let s = 0; for (const v of m.values()) s += v[7]; console.log(s, require("zlib").gzipSync(require("fs").readFileSync(process.env.W + "/text")).length)'""",
     "java": """cat > $T/A.java <<< 'import java.util.*; public class A { public static void main(String[] a) { var m = new TreeMap<String, byte[]>(); for (int n = 0; n < 400000; n++) m.put("k" + n * 7919L % 1000003, new byte[100]); System.out.println(m.size() + m.firstKey() + m.lastKey()); } }'
         java -Xmx512m $T/A.java""",
-    "gcc": """cp $TOP/preload/config.c $T; cd $T; gcc -D_GNU_SOURCE -I$TOP/preload -O2 -S config.c -o a.s; sha256sum a.s""",
+    "gcc": """cp $TOP/preload/base/config.c $T; cd $T; gcc -D_GNU_SOURCE -I$TOP/preload -O2 -S config.c -o a.s; sha256sum a.s""",
     "g++": """echo '#include <bits/stdc++.h>
         int main() { std::map<std::string, std::vector<int>> m; for (int i = 0; i < 300000; i++) m[std::to_string(i)].push_back(i);
         std::vector<double> v(5000000, 1.5); std::cout << m.size() << std::accumulate(v.begin(), v.end(), 0.0); }' > $T/a.cc
         cd $T; g++ -O1 a.cc -o a; ./a""",
-    "clang": """cp $TOP/preload/config.c $T; cd $T; clang -D_GNU_SOURCE -I$TOP/preload -O2 -S config.c -o a.s; sha256sum a.s""",
+    "clang": """cp $TOP/preload/base/config.c $T; cd $T; clang -D_GNU_SOURCE -I$TOP/preload -O2 -S config.c -o a.s; sha256sum a.s""",
     "make": """cd $T; for n in $(seq 40); do echo "int f$n(int x) { return x * $n; }" > f$n.c; done
         printf 'all: lib.a\\n%%.o: %%.c\\n\\t@gcc -O2 -c $< -o $@\\nlib.a: $(patsubst %%.c,%%.o,$(wildcard *.c))\\n\\t@ar rcD $@ $(sort $^)\\n' > Makefile
         make -j2; nm lib.a | sort | sha256sum""",

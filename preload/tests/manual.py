@@ -21,7 +21,7 @@ for name, default in re.findall(r"^dphuge: (DPHUGE_\w+)=(.*)$", shown, re.M):
     at = text.find(f"       {name}\n")
     ok(at >= 0, f"{name} is in the page")
     ok("".join(default.split()) in "".join(text[at:at + 1500].split()), f"and so is its default")
-source = "".join(path.read_text() for path in Path(__file__).resolve().parents[1].glob("*.c"))
+source = "".join(path.read_text() for path in Path(__file__).resolve().parents[1].rglob("*.c"))
 for message in ("double free, or a pointer into freed memory", "inside the block of ", "bytes before the block at ",
                 "nothing is allocated there", "the block isn't aligned so"):
     ok(message in source and message in text.replace("\u2019", "'"), f"'{message}' is in the page and in the library")

@@ -94,7 +94,7 @@ def names():
 def strict():
     for setting in ({"DPHUGE_DECAY_MS": "soon"}, {"DPHUGE_DECAI_MS": "1"}):
         r = run(["/bin/true"], DPHUGE_STRICT="1", **setting)
-        ok(r.returncode == -6 and r.stderr.endswith("; DPHUGE_STRICT=1 stops here\n") and r.stderr.count("\n") == 1,
+        ok(r.returncode == -6 and r.stderr.endswith("; the program ends, as DPHUGE_STRICT=1 says\n") and r.stderr.count("\n") == 1,
            f"with DPHUGE_STRICT=1, {setting} is answered with one line, and the program ends")
     r = run([PYTHON, "-c", SLURP], DPHUGE_STRICT="1", DPHUGE_DECAY_MS="1000")
     ok(r.returncode == 0 and r.stdout == ANSWER and r.stderr == "", "with good settings the program runs")
