@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every command line in the README, the pages for users and the manual works: it is run
-here, or the test is named that runs it. A line that is new, or has changed, fails until
-it has its place below."""
+"""Every command line in the README, in the pages for users and in the manual works. Each is
+either run here or listed below with the test that runs it. A line that is new or has
+changed fails until it is listed."""
 
 import os
 import pty
@@ -22,8 +22,8 @@ LIBRARY = Path(os.environ["LIBDPHUGE"])
 BUILD = LIBRARY.parent.parent
 PAGES = ["README.md", "docs/operators.md", "docs/recipes.md", "docs/libdphuge.7.in"]  # dphuge(1)'s: test command
 
-# What is run here: in a folder with your-program (and server) in it, the installed library
-# and the build folder replaced by this build's.
+# These are run here, in a folder that has your-program and server in it. The paths of the
+# installed library and of the build folder are replaced by those of this build.
 HERE = {
     "LD_PRELOAD=$PWD/build/preload/libdphuge.so ./your-program",
     "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so ./server",
@@ -40,7 +40,7 @@ HERE = {
     "dphuge run -- zstd -q --ultra -22 --long=27 -c /bin/bash > /dev/null",
     "mv /var/lib/node_exporter/dphuge.prom.new /var/lib/node_exporter/dphuge.prom",
 }
-# What others run: the test, and a line of it that does.
+# These are run by other tests: the test's file, and the words in it that run the command.
 ELSEWHERE = {
     "scripts/test": (".ci/run", "scripts/test"),
     "meson setup build && ninja -C build": ("scripts/lib.sh", 'ninja -C "$directory"'),
@@ -70,7 +70,7 @@ ELSEWHERE = {
     "scripts/vm -- sh -c 'LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null'":
         ("kernel/tests/vm_test.py", "README's example"),
 }
-NO_COMMAND = re.compile(r"\[Service\]|Environment=|options dphuge ")  # lines of files
+NO_COMMAND = re.compile(r"\[Service\]|Environment=|options dphuge ")  # these are lines of files, not commands
 
 
 def command_lines(page):
