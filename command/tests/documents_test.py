@@ -61,7 +61,7 @@ ELSEWHERE = {
         ("command/tests/container_test.py", "podman run"),
     "scripts/demo": ("kernel/tests/meson.build", "test('demo'"),
     "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko":
-        ("scripts/packages", "scripts/sign-file sha256 key.priv key.der dphuge.ko"),
+        ("scripts/installed/sign-module", "scripts/sign-file\" sha256 key.priv key.der dphuge.ko"),
     "bpftrace -e 'tracepoint:dphuge:dphuge_promote { @[comm] = count(); }'":
         ("kernel/tests/tracing_test.py", '["bpftrace", "-e", program]'),
     "perf record -e 'dphuge:*' -a -- sleep 10": ("kernel/tests/tracing_test.py", "perf record {options}"),
