@@ -26,6 +26,7 @@ PYTHON = "/usr/bin/python3"
 MIB = 1 << 20
 DRIVER = os.path.exists("/dev/dphuge")
 BACKEND = "driver" if DRIVER else "thp"
+HOLDER = [PYTHON, str(Path(__file__).with_name("holder.py"))]
 CLEAN = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
@@ -41,51 +42,10 @@ def one_line(result, *words):
     return len(lines) == 1 and all(word in lines[0] for word in words)
 
 
-HOLD = """
-import sys
-a = bytearray(64 << 20)
-b = bytearray(8 << 20)
-for i in range(0, 64 << 20, 4096): a[i] = 1
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-SPARSE = """
-import ctypes, sys
-calloc = ctypes.CDLL(None).calloc
-calloc.restype = ctypes.c_void_p
-at = calloc(1, ctypes.c_size_t(64 << 20))
-for i in range(0, 64 << 20, 65536): ctypes.memset(at + i, 1, 1)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
-HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
-
-# Makes its own beacon writable and forges it: the backend's name is not a name, and there are $ARENAS arenas.
-FORGER = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})" + """
-import beacon, ctypes, os
-at, _ = beacon.find("self")
-ctypes.CDLL(None).mprotect(ctypes.c_void_p(at), 4096, 3)
-ctypes.memmove(at + beacon.BACKEND, b'a"\\\\}\\n\\x1b[31m\\0', 11)
-if "ARENAS" in os.environ:
-    ctypes.memmove(at + beacon.ARENAS, int(os.environ["ARENAS"]).to_bytes(4, "little"), 4)
-""" + HOLD
-
-# 50 MB of small objects, each from a malloc of its own.
-SMALL = """
-import sys
-a = [bytes(200) for i in range(200000)]
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
 @contextmanager
-def holder(env=None, command=None):
-    """A process that holds 72 MiB, of which 64 are touched, until the block ends."""
-    command = command or [COMMAND, "run", "--", PYTHON, "-c", HOLD]
+def holder(env=None, command=None, kind="hold", options=()):
+    """A process of holder.py under `dphuge run`, or of @command, that lives until the block ends."""
+    command = command or [COMMAND, "run", *options, "--", *HOLDER, kind]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env={**CLEAN, **(env or {})})
     try:
@@ -219,11 +179,11 @@ def check():
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "no large heap: DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out" in r.stdout,
            "check: left out by DPHUGE_EXCEPT")
-    with holder(command=[PYTHON, "-c", HOLD]) as pid:
+    with holder(command=[*HOLDER, "hold"]) as pid:
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "LD_PRELOAD was not set" in r.stdout and "dphuge run -- COMMAND" in r.stdout,
            "check: LD_PRELOAD is not set")
-    with holder({"LD_PRELOAD": "/no/such/libdphuge.so"}, [PYTHON, "-c", HOLD]) as pid:
+    with holder({"LD_PRELOAD": "/no/such/libdphuge.so"}, [*HOLDER, "hold"]) as pid:
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "LD_PRELOAD names /no/such/libdphuge.so, which does not exist" in r.stdout,
            "check: LD_PRELOAD names a file that does not exist")
@@ -297,20 +257,20 @@ def stat():
     r = dphuge("stat", "--json", "--", PYTHON, "-c", "import time; a = bytearray(b'x') * (1 << 26); time.sleep(3); exit(5)")
     rows = json.loads(r.stderr)["processes"]
     ok(r.returncode == 5 and rows and rows[0]["resident"] >= 64 * MIB, "stat -- COMMAND shows the moment of most memory, and ends with the status of the command")
-    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", HOSTILE]) as pid:
+    with holder(kind="hostile") as pid:
         r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
         ok(rb'command="?[31m\"\\?"' in r.stdout and r.stdout.isascii() and b"\x1b" not in r.stdout,
            "stat: control characters in a process's name are replaced")
         ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["command"] == '?[31m"\\?', "stat: also in JSON")
-    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+    with holder(kind="forger") as pid:
         r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
         ok(rb',backend="a\"\\}??[31m"} ' in r.stdout and r.stdout.isascii(), "stat: so are those in a forged name of a backend")
         ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["backend"] == 'a"\\}??[31m', "stat: also in JSON")
-    with holder({"ARENAS": str((1 << 32) - 1)}, [COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+    with holder({"ARENAS": str((1 << 32) - 1)}, kind="forger") as pid:
         r = dphuge("stat", pid)
         ok(r.returncode in (0, 1), f"stat: a process that says it has 4 Gi arenas: {r.stdout[-40:]!r} {r.stderr[-80:]!r}")
     if DRIVER:
-        with holder({"PYTHONMALLOC": "malloc"}, [COMMAND, "run", "--small", "huge", "--", PYTHON, "-c", SMALL]) as pid:
+        with holder({"PYTHONMALLOC": "malloc"}, kind="small", options=["--small", "huge"]) as pid:
             row = json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]
             ok(row["resident"] >= 45 * MIB and row["huge"] > row["resident"] // 2 and row["in_use"] < 20 * MIB,
                f"stat: on the driver the memory of small objects counts with --small huge: {row}")
@@ -348,7 +308,7 @@ def picture():
     with holder({"DPHUGE_BACKEND": "base"}) as pid:
         huge, small = counts(dphuge("map", pid).stdout)
         ok(huge == 0 and small >= 32, f"map: backend base: {huge} + {small}")
-    with holder({"DPHUGE_BACKEND": "base"}, [COMMAND, "run", "--", PYTHON, "-c", SPARSE]) as pid:
+    with holder({"DPHUGE_BACKEND": "base"}, kind="sparse") as pid:
         r = dphuge("map", pid)
         ok(r.stdout.count("░") >= 30, f"map: sparsely used blocks are drawn in the lightest shade: {r.stdout.count('░')}")
     ok(dphuge("map", pid).returncode == 1 and dphuge("map").returncode == 2 and dphuge("map", "x").returncode == 2,
