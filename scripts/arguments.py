@@ -19,7 +19,7 @@ def number(least, most):
 
 
 def command_of(parser, words, usage):
-    """The command that stands at the end of a command line, after "--" if that is there."""
+    """The command at the end of a command line, without the "--" that may come before it."""
     command = words[1:] if words[:1] == ["--"] else words
     if not command:
         parser.error(f"COMMAND is missing: {usage}")
@@ -27,9 +27,9 @@ def command_of(parser, words, usage):
 
 
 def parse(parser, complete=None):
-    """Parse the command line. complete(args) may check and complete what argparse does not; it
-    returns True if it has answered a question of the user's, such as --list, and then the
-    program ends.
+    """Parse the command line. complete(args), if given, does what argparse cannot do: it checks more,
+    fills in defaults, and returns True if it has answered a question of the user, such as
+    --list. Then the program ends.
 
     If the first word is --check, the program ends in any case: with 0 if the other words
     are right and there is work to do, with ANSWERED after --help and the like, and with

@@ -8,7 +8,8 @@ from paths import LIBRARY
 
 
 def environment(base, with_library, library=LIBRARY):
-    """@base, to which what loads the library and makes it report is added if @with_library."""
+    """The environment @base and, if @with_library, the variables that preload the library and make it
+    report when the program exits."""
     return {**base, **({"LD_PRELOAD": library, "DPHUGE_STATS": "1"} if with_library else {})}
 
 
