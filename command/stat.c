@@ -170,13 +170,15 @@ int stat_main(int argc, char **argv)
 	    options,
 	    parse_option,
 	    "[PID]\n[--] COMMAND [ARG...]",
-	    "Show how much of the large heap of process PID, of all, or of COMMAND while it runs, is in 2 MiB pages.\v"
+	    "Show how much of the large heap is in 2 MiB pages: of process PID, of all processes, or of COMMAND while "
+	    "it runs.\v"
 	    "IN USE includes what threads keep for reuse. FREED has not been returned to the system yet. RETURNED has "
 	    "been "
 	    "returned since the process started. A COMMAND is shown on standard error, at the moment when most of its "
 	    "heap "
 	    "was resident.\n\n"
-	    "exit status: 0; 1 if PID has no large heap; 2 for a wrong argument; with COMMAND as of `dphuge run`.",
+	    "exit status: 0; 1 if PID has no large heap; 2 for a wrong argument; with COMMAND, the same as of `dphuge "
+	    "run`.",
 	    NULL,
 	    NULL,
 	    NULL};
