@@ -61,7 +61,7 @@ static void touch_page(uint32_t page)
 	touched[page] = true;
 }
 
-static void sequential(void)
+static void touch_in_sequence(void)
 {
 	for (uint32_t i = 0; i < pages; i++)
 		touch_page(i);
@@ -87,25 +87,25 @@ static void touch_shuffled(uint32_t first, uint32_t n)
 	free(order);
 }
 
-static void random_dense(void)
+static void touch_all_at_random(void)
 {
 	touch_shuffled(0, pages);
 }
 
-static void random_sparse(void)
+static void touch_few_at_random(void)
 {
 	for (uint32_t i = 0; i < pages / 20; i++)
 		touch_page(random_below(pages));
 }
 
-static void strided(void)
+static void touch_every_16th(void)
 {
 	for (uint32_t i = 0; i < pages; i += 16)
 		touch_page(i);
 }
 
 /* A third of each block is used. Here a low threshold costs most. */
-static void a_third(void)
+static void touch_a_third(void)
 {
 	for (uint32_t b = 0; b < pages / BLOCK_PAGES; b++)
 		for (uint32_t i = 0; i < BLOCK_PAGES; i += 3)
@@ -113,7 +113,7 @@ static void a_third(void)
 }
 
 /* One block of eight is used everywhere, the others only here and there. */
-static void hot_cold(void)
+static void touch_hot_and_cold(void)
 {
 	for (uint32_t b = 0; b < pages / BLOCK_PAGES; b++) {
 		if (b % 8 == 3)
@@ -123,7 +123,7 @@ static void hot_cold(void)
 	}
 }
 
-static void grow_and_shrink(void)
+static void touch_and_give_back(void)
 {
 	for (unsigned int round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < pages; i++)
@@ -142,13 +142,13 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } patterns[] = {
-    {"sequential", sequential},
-    {"random dense", random_dense},
-    {"random sparse", random_sparse},
-    {"strided", strided},
-    {"a third", a_third},
-    {"hot and cold", hot_cold},
-    {"grow and shrink", grow_and_shrink},
+    {"sequential", touch_in_sequence},
+    {"random dense", touch_all_at_random},
+    {"random sparse", touch_few_at_random},
+    {"strided", touch_every_16th},
+    {"a third", touch_a_third},
+    {"hot and cold", touch_hot_and_cold},
+    {"grow and shrink", touch_and_give_back},
 };
 
 /* How many of the touched pages lie in 2 MiB pages. */
