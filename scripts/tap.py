@@ -2,6 +2,8 @@
 """TAP, the Test Anything Protocol, for the tests that are Python programs: one line for
 each check, comments, and the plan at the end. tests/tap.h does the same for C."""
 
+NOTE_LENGTH = 3000  # characters of a comment that are kept, from its end
+
 count = failed = 0
 
 
@@ -14,8 +16,8 @@ def ok(good, what):
 
 
 def note(text):
-    """Print comment lines, as what a failed program has said."""
-    for line in text.splitlines():
+    """Print the end of @text as comments, to explain a failure."""
+    for line in text[-NOTE_LENGTH:].splitlines():
         print(f"# {line}", flush=True)
 
 
