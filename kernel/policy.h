@@ -8,7 +8,9 @@
 #ifndef DPH_POLICY_H
 #define DPH_POLICY_H
 
-#define DPH_BLOCK_PAGES		512u	/* 4 KiB pages in a 2 MiB block */
+#define DPH_BLOCK_SHIFT		9
+#define DPH_BLOCK_PAGES		(1u << DPH_BLOCK_SHIFT)	/* 4 KiB pages in 2 MiB */
+#define DPH_BLOCK_MASK		(DPH_BLOCK_PAGES - 1)
 #define DPH_PERCENT_MAX		100u
 
 /*
