@@ -31,12 +31,14 @@
  * @was_shared:	the folio has been shared since it was last known to be ours
  *		alone: others may still hold references to its pages
  * @retracted:	the page table was taken away once since the block became full.
- *		Should the core put a table there again instead of a PMD, it has
- *		its reasons, and to take it away for each fault would never end
- * @remap:	a fork took a full block's mapping away: the worker brings it back
+ *		If the core puts a table there again instead of a PMD, it stays:
+ *		to take it away at each fault would never end
+ * @remap:	a fork took a full block's mapping away; the worker maps it again
  * @given:	a 2 MiB page from its first touch on, on a guess
- * @lost:	memory ran out while it was copied for a child: SIGBUS
- * @later:	the worker should look at it: who has touched it tells the region
+ * @lost:	memory ran out while it was copied for a child: its faults raise
+ *		SIGBUS
+ * @later:	the worker should look at it; the fault handler, which knows the
+ *		region, reads this and queues the region
  * @scanned:	when reclaim last looked for zeroes in it; jiffies
  */
 struct dph_block {

@@ -16,8 +16,12 @@
 #error "dphuge needs Linux 6.1 or newer"
 #endif
 
-/* vm_flags became read-only for others in 6.3 (per-VMA locks). */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+/**
+ * vm_flags_clear() - clear flags; since 6.3 they are read-only for others
+ * @vma:	the VMA
+ * @flags:	which ones
+ */
 static inline void vm_flags_clear(struct vm_area_struct *vma,
 				  unsigned long flags)
 {
@@ -25,27 +29,38 @@ static inline void vm_flags_clear(struct vm_area_struct *vma,
 }
 #endif
 
-/* Per-VMA locks came in 6.4; before, mmap_lock alone keeps faults out. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+/**
+ * vma_start_write() - nothing: before 6.4 mmap_lock alone keeps faults out
+ * @vma:	the VMA
+ */
 static inline void vma_start_write(struct vm_area_struct *vma)
 {
 }
 #endif
 
-/* Since 6.7 file faults begin under the VMA's lock, see vmf_can_call_fault(). */
+/* Since 6.7 faults begin under the VMA's lock, see vmf_can_call_fault(). */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 #define DPH_COMPAT_MAP_PAGES
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 6, 0)
+/**
+ * release_fault_lock() - drop the lock that a fault came with
+ * @vmf:	the fault
+ */
 static inline void release_fault_lock(struct vm_fault *vmf)
 {
 	mmap_read_unlock(vmf->vma->vm_mm);
 }
 #endif
 
-/*
- * Drop the page-table entries of [start, start + size), which lies in @vma.
+/**
+ * dph_compat_zap_vma() - drop page-table entries
+ * @vma:	the VMA that has them all
+ * @start:	address of the first page
+ * @size:	bytes
+ *
  * zap_page_range() walked on into following VMAs; within one it is the same.
  */
 static inline void dph_compat_zap_vma(struct vm_area_struct *vma,
@@ -60,11 +75,14 @@ static inline void dph_compat_zap_vma(struct vm_area_struct *vma,
 #endif
 }
 
-/*
+/**
+ * dph_compat_folio_no_thp() - tell the core that a folio is no THP
+ * @folio:	an order-9 folio, just allocated
+ *
  * The order-9 folios come from calls that make them for the page cache or THP,
- * "rmappable": ours have no mapping, and split_huge_pages (debugfs), which goes
- * by that flag, has looked at the mapping without a check since 6.12. Before
- * 6.6 there was no such flag, and that code checks.
+ * "rmappable". But ours have no mapping, and since 6.12 split_huge_pages
+ * (debugfs), which goes by that flag, looks at the mapping without a check.
+ * Before 6.6 there was no such flag, and that code checks.
  */
 static inline void dph_compat_folio_no_thp(struct folio *folio)
 {
@@ -73,7 +91,15 @@ static inline void dph_compat_folio_no_thp(struct folio *folio)
 #endif
 }
 
-/* The hint "hugepage" went in 6.13. */
+/**
+ * dph_compat_vma_alloc_folio() - vma_alloc_folio(), whose "hugepage" went in 6.13
+ * @gfp:	how to allocate
+ * @order:	2^@order pages
+ * @vma:	for whose memory policy
+ * @addr:	address in @vma
+ *
+ * Return: a folio, or NULL
+ */
 static inline struct folio *
 dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
 			   struct vm_area_struct *vma, unsigned long addr)
@@ -85,9 +111,14 @@ dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
 #endif
 }
 
-/*
- * Will the core refuse PMDs here? Since 6.12 do_set_pmd() heeds
- * prctl(PR_SET_THP_DISABLE) and MADV_NOHUGEPAGE (vma_thp_disabled()).
+/**
+ * dph_compat_pmd_refused() - will the core refuse PMDs here?
+ * @vma:	the VMA
+ *
+ * Since 6.12 do_set_pmd() heeds prctl(PR_SET_THP_DISABLE) and MADV_NOHUGEPAGE
+ * (vma_thp_disabled()).
+ *
+ * Return: true if it will
  */
 static inline bool dph_compat_pmd_refused(struct vm_area_struct *vma)
 {

@@ -13,17 +13,24 @@
 #include <linux/swap.h>
 #include <linux/version.h>
 
-/*
- * Shrinkers: since 6.7 they are allocated, and named and numbered with it; a
- * number is what a list_lru needs. Before, registration did that, and the
- * callbacks may be called at once. The objects are worth hundreds of pages
- * each, so a batch is 1.
- */
 #define DPH_COMPAT_SHRINKER_FLAGS	(SHRINKER_NUMA_AWARE | SHRINKER_MEMCG_AWARE)
 
 typedef unsigned long dph_compat_shrink_fn(struct shrinker *,
 					   struct shrink_control *);
 
+/**
+ * dph_compat_shrinker_alloc() - make a shrinker, with a name and a number
+ * @name:	its name
+ * @count:	its count_objects
+ * @scan:	its scan_objects
+ * @seeks:	see struct shrinker
+ *
+ * A number is what a list_lru needs. Before 6.7 registration gave it, so that
+ * the callbacks may be called at once. The objects are worth hundreds of pages
+ * each, so a batch is 1.
+ *
+ * Return: the shrinker, or NULL
+ */
 static inline struct shrinker *
 dph_compat_shrinker_alloc(const char *name, dph_compat_shrink_fn *count,
 			  dph_compat_shrink_fn *scan, int seeks)
@@ -50,6 +57,10 @@ dph_compat_shrinker_alloc(const char *name, dph_compat_shrink_fn *count,
 	return s;
 }
 
+/**
+ * dph_compat_shrinker_register() - from here on the shrinker is called
+ * @s:		the shrinker
+ */
 static inline void dph_compat_shrinker_register(struct shrinker *s)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
@@ -57,6 +68,10 @@ static inline void dph_compat_shrinker_register(struct shrinker *s)
 #endif
 }
 
+/**
+ * dph_compat_shrinker_free() - unregister and free a shrinker
+ * @s:		the shrinker, registered or not
+ */
 static inline void dph_compat_shrinker_free(struct shrinker *s)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
@@ -67,7 +82,11 @@ static inline void dph_compat_shrinker_free(struct shrinker *s)
 #endif
 }
 
-/* The list of an object of a slab: named by the object alone before 6.8. */
+/**
+ * dph_compat_lru_add() - add an object of a slab; 6.8 gave this its own name
+ * @lru:	the lists
+ * @item:	the object's link; names the list, by the object's node and cgroup
+ */
 static inline void dph_compat_lru_add(struct list_lru *lru,
 				      struct list_head *item)
 {
@@ -78,6 +97,11 @@ static inline void dph_compat_lru_add(struct list_lru *lru,
 #endif
 }
 
+/**
+ * dph_compat_lru_del() - the opposite of dph_compat_lru_add()
+ * @lru:	the lists
+ * @item:	the object's link
+ */
 static inline void dph_compat_lru_del(struct list_lru *lru,
 				      struct list_head *item)
 {
@@ -102,10 +126,12 @@ static inline void dph_compat_lru_del(struct list_lru *lru,
 #define dph_compat_lru_relock(lock)	do { } while (0)
 #endif
 
-/*
- * Tell direct reclaim how many pages its shrinkers have freed, so that it
- * tries to allocate again instead of calling the OOM killer. 6.4 gave the
- * function its name.
+/**
+ * dph_compat_account_reclaimed() - tell direct reclaim what a shrinker freed
+ * @pages:	how many pages
+ *
+ * It then tries to allocate again instead of calling the OOM killer. 6.4 gave
+ * the function its name.
  */
 static inline void dph_compat_account_reclaimed(unsigned long pages)
 {
@@ -117,7 +143,12 @@ static inline void dph_compat_account_reclaimed(unsigned long pages)
 #endif
 }
 
-/* mem_cgroup_tryget() came in 6.3. */
+/**
+ * dph_compat_memcg_tryget() - mem_cgroup_tryget(), which came in 6.3
+ * @memcg:	not NULL
+ *
+ * Return: true if there is one reference more
+ */
 static inline bool dph_compat_memcg_tryget(struct mem_cgroup *memcg)
 {
 #ifdef CONFIG_MEMCG

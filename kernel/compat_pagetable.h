@@ -10,8 +10,11 @@
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
-/*
- * Free a page table that a user's mapping had. 7.x keeps one free path for
+/**
+ * dph_compat_pte_free() - free a page table that a user's mapping had
+ * @table:	its page
+ *
+ * 7.x keeps one free path for
  * tables of the kernel's own, which modules don't see; ours is none.
  */
 static inline void dph_compat_pte_free(struct page *table)
@@ -24,11 +27,16 @@ static inline void dph_compat_pte_free(struct page *table)
 #endif
 }
 
-/*
- * Flush all that this CPU has cached of any page table, those of other address
- * spaces (PCIDs) and paging structures included. Interrupts are off.
+/**
+ * dph_compat_flush_this_cpu() - flush what this CPU has cached of page tables
+ *
+ * All of it goes, that of other address spaces (PCIDs) and of paging structures
+ * included.
+ *
  * 7.x has __flush_tlb_all() for KVM only; this is what it does (Intel SDM
  * volume 3, 4.10.4.1: INVPCID type 2, or a change of CR4.PGE).
+ *
+ * Context: interrupts are off.
  */
 static inline void dph_compat_flush_this_cpu(void)
 {
@@ -47,11 +55,15 @@ static inline void dph_compat_flush_this_cpu(void)
 #endif
 }
 
-/*
- * Where may an address space have left something in a TLB? On CPUs that
- * mm_cpumask doesn't name too, if flushes are broadcast by instruction (AMD's
- * INVLPGB, since 6.15): then a CPU that comes back to an address space doesn't
- * look at its generation (choose_new_asid()).
+/**
+ * dph_compat_tlb_cpus() - where may something of an address space be in a TLB?
+ * @mm:		the address space
+ *
+ * If flushes are broadcast by instruction (AMD's INVLPGB, since 6.15), that may
+ * be so on CPUs that mm_cpumask doesn't name too: then a CPU that comes back to
+ * an address space doesn't look at its generation (choose_new_asid()).
+ *
+ * Return: the CPUs
  */
 static inline const struct cpumask *dph_compat_tlb_cpus(struct mm_struct *mm)
 {
@@ -62,26 +74,30 @@ static inline const struct cpumask *dph_compat_tlb_cpus(struct mm_struct *mm)
 	return mm_cpumask(mm);
 }
 
-/*
- * Does an IOMMU walk this mm's page tables (shared virtual addressing)? Its
- * paging-structure caches can't be flushed from a module.
- */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 #include <linux/ioasid.h>
+#else
+#include <linux/iommu.h>
+#endif
+
+/**
+ * dph_compat_mm_has_pasid() - does an IOMMU walk these page tables?
+ * @mm:		the address space
+ *
+ * That is shared virtual addressing. The paging-structure caches of an IOMMU
+ * can't be flushed from a module.
+ *
+ * Return: true if one does
+ */
 static inline bool dph_compat_mm_has_pasid(struct mm_struct *mm)
 {
-#ifdef CONFIG_IOMMU_SVA
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+	return mm_valid_pasid(mm);
+#elif defined(CONFIG_IOMMU_SVA)
 	return pasid_valid(mm->pasid);
 #else
 	return false;
 #endif
 }
-#else
-#include <linux/iommu.h>
-static inline bool dph_compat_mm_has_pasid(struct mm_struct *mm)
-{
-	return mm_valid_pasid(mm);
-}
-#endif
 
 #endif /* DPH_COMPAT_PAGETABLE_H */

@@ -58,7 +58,7 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 		return err;
 	}
 	copy_highpage(new, old);
-	/* As dph_block_quiesce(), for one page. */
+	/* As in dph_block_quiesce(), but for one page. */
 	lock_page(old);
 	unlock_page(old);
 	dph_overlay_set(b->over, i, new);

@@ -56,8 +56,8 @@ static int device_open(struct inode *inode, struct file *file)
 }
 
 /*
- * Where to map. With MAP_FIXED the core comes by here before it unmaps what lies
- * there, so this is the place to refuse: what was mapped stays.
+ * Where to map. With MAP_FIXED the core calls this before it unmaps what lies
+ * there. So a request is refused here: what was mapped stays mapped.
  */
 static unsigned long device_unmapped_area(struct file *file, unsigned long addr,
 					  unsigned long len, unsigned long pgoff,
@@ -86,8 +86,8 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 }
 
 /*
- * Copy in a structure that starts with its size; @ksize is what we know.
- * Returns 0 or what the caller is to be told.
+ * Copy in a structure that starts with its size; @ksize is the size that we
+ * know. Returns 0 or the error for the caller.
  */
 static int device_copy_sized(void *to, size_t ksize, const void __user *from)
 {
@@ -101,9 +101,9 @@ static int device_copy_sized(void *to, size_t ksize, const void __user *from)
 }
 
 /*
- * The address space of process @pid, to be given back by mmput(); 0: the caller's.
- * Others' only for who may look into any process: ptrace_may_access(), which knows
- * whose is whose, isn't exported.
+ * The address space of process @pid, to be given back by mmput(); 0 means the
+ * caller's. Another process's is only for callers who may look into any
+ * process, as ptrace_may_access(), which could tell them apart, isn't exported.
  */
 static struct mm_struct *device_mm(u64 pid)
 {

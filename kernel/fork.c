@@ -16,8 +16,8 @@
 /* Not only of the VMA that is copied: two may show the same block. */
 void dph_fork_lock_vmas(struct dph_region *r)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, r->member.mm, 0);
+	struct vm_area_struct *vma;
 
 	for_each_vma(vmi, vma)
 		if (dph_region_of(vma) == r)
@@ -68,19 +68,21 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 	xa_for_each_range(&parent->space.blocks, idx, pb, idx, last) {
 		unsigned long addr = dph_vmas_block_address(pvma, idx);
 		struct dph_block *cb;
+		bool mapped;
 
-		/* A block that lies in two VMAs comes by twice. */
+		/* A block that lies in two VMAs is met twice. */
 		if (dph_blocks_find(&child->space, idx))
 			continue;
 		cb = dph_blocks_get(&child->space, idx,
-				   GFP_KERNEL | __GFP_NOFAIL);
+				    GFP_KERNEL | __GFP_NOFAIL);
 		if (WARN_ON_ONCE(!cb))
 			continue;
 		mutex_lock(&pb->lock);
-		/* The shrinker can see it once it's in one of its lists. */
+		/* The shrinker can see the new block once it is on a list. */
 		mutex_lock_nested(&cb->lock, SINGLE_DEPTH_NESTING);
-		dph_cow_share(pb, cb, dph_vmas_pmd_possible(pvma, addr) &&
-				      dph_pagetable_huge(pvma, addr));
+		mapped = dph_vmas_pmd_possible(pvma, addr) &&
+			 dph_pagetable_huge(pvma, addr);
+		dph_cow_share(pb, cb, mapped);
 		mutex_unlock(&cb->lock);
 		mutex_unlock(&pb->lock);
 		cond_resched();

@@ -23,7 +23,7 @@ static int __init main_init(void)
 {
 	int err;
 
-	/* A Xen PV guest hasn't, for one. */
+	/* A Xen PV guest, for one, has no 2 MiB pages. */
 	if (!has_transparent_hugepage()) {
 		pr_err("this processor or its hypervisor does not support 2 MiB pages\n");
 		return -ENODEV;
@@ -70,7 +70,7 @@ static void __exit main_exit(void)
 	dph_worker_exit();
 	dph_reclaim_exit();
 	dph_pool_exit();
-	/* The last mapping is gone: before the caches go, so must its tables. */
+	/* After the last mapping, and before the caches go. */
 	dph_pagetable_exit();
 	dph_blocks_exit();
 	dph_folio_exit();

@@ -10,9 +10,9 @@
 
 #include "user.h"
 
-/* A page of user memory: reclaims, and calls the OOM killer, as any may. */
+/* For a page of user memory: may reclaim and call the OOM killer, as usual. */
 #define DPH_PAGE_GFP		(GFP_HIGHUSER | __GFP_ACCOUNT)
-/* The same from within reclaim. */
+/* For a page that reclaim itself needs. */
 #define DPH_PAGE_GFP_RECLAIM	(GFP_NOWAIT | __GFP_HIGHMEM | __GFP_ACCOUNT | \
 				 __GFP_NOWARN)
 

@@ -52,7 +52,7 @@ bool dph_pagetable_retractable(struct vm_fault *vmf)
 	       !dph_compat_mm_has_pasid(vmf->vma->vm_mm);
 }
 
-static_assert(DPH_BLOCK_SHIFT == PMD_SHIFT - PAGE_SHIFT);
+static_assert(PMD_SHIFT - PAGE_SHIFT == DPH_BLOCK_SHIFT);
 
 static void pagetable_flush_cpu(void *unused)
 {
@@ -89,8 +89,8 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
 }
 
 /*
- * The caller's caller, dup_mmap(), flushes the TLBs before the child runs; until
- * then other threads may write on, as to anonymous memory that is forked.
+ * dup_mmap(), which brings us here, flushes the TLBs before the child runs.
+ * Until then other threads may write on, as to anonymous memory that is forked.
  * get_user_pages_fast() that has seen the old entry takes its reference before
  * it looks at the entry again, and we change the entry before we look at the
  * references; both are full barriers.

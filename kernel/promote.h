@@ -11,7 +11,7 @@ struct vm_fault;
 
 /**
  * enum dph_promote_result - what dph_promote_tidy() has left to do
- * @DPH_PROMOTE_DONE:	nothing; or it is left to a relative's end, or to a fault
+ * @DPH_PROMOTE_DONE:	nothing that the worker could do now
  * @DPH_PROMOTE_MAP:	the block is full, and its mapping was lost: map it
  * @DPH_PROMOTE_LATER:	I/O holds a page: try again later
  */

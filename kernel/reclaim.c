@@ -7,8 +7,8 @@
  *
  * The blocks stand in lists by node and memory cgroup (lru.c), so that a
  * cgroup that reaches its limit gets back what its own processes hold, before
- * the OOM killer is called. A block populated since we last looked gets a
- * second chance.
+ * the OOM killer is called. A block that was populated since we last looked
+ * gets a second chance.
  *
  * A shrinker may run in any task that allocates, with any lock held that
  * permits GFP_KERNEL: so block and folio locks are only tried, and mmap_lock
@@ -31,9 +31,9 @@
 #include "trace.h"
 
 /*
- * Demotions by reclaim take from the emergency reserves: one at a time. Who
- * comes second waits: without progress, it would call the OOM killer. Whoever
- * holds it doesn't wait for memory.
+ * Demotions by reclaim take from the emergency reserves, so there is only one
+ * at a time. A second task waits for the first, because without any progress it
+ * would call the OOM killer. Whoever holds this lock doesn't wait for memory.
  */
 static DEFINE_MUTEX(reclaim_lock);
 
@@ -185,11 +185,11 @@ static enum lru_status reclaim_full(struct list_head *item,
 }
 
 /*
- * Look at so many at least. Direct reclaim is content with 32 pages, but if they
- * don't lift the zone above its low limit at once, the OOM killer comes: whether
- * another try is worth it should_reclaim_retry() judges by the pages on the LRU
- * lists, where ours are not. 8 blocks are 16 MiB, more than min_free_kbytes of
- * most machines.
+ * Look at so many blocks at least. Direct reclaim is content with 32 pages. But
+ * if these don't lift the zone above its low limit at once, the OOM killer
+ * comes: should_reclaim_retry() judges whether another try is worth it by the
+ * pages on the kernel's LRU lists, and ours are not on them. 8 blocks are
+ * 16 MiB, more than min_free_kbytes of most machines.
  */
 #define RECLAIM_SCAN_MIN	8UL
 
@@ -214,7 +214,7 @@ unsigned long dph_reclaim_make_room(void)
 	unsigned int round;
 
 	mutex_lock(&reclaim_lock);
-	/* A second time for those that had a second chance. */
+	/* The second round is for blocks that got a second chance. */
 	for (round = 0; round < 2 && !freed; round++)
 		dph_lru_walk(DPH_LRU_RESERVED, reclaim_reserved, &freed);
 	mutex_unlock(&reclaim_lock);
@@ -246,12 +246,12 @@ static unsigned long reclaim_scan_full(struct shrinker *s,
 }
 
 /*
- * Reservations that nobody uses are worth nothing: each call comes by all of
- * them (seeks 0, as for caches that cost no I/O to fill again, is half of what
- * we count, and we count double). To look for zeroes in full blocks costs
- * reading them, so it waits for more pressure (seeks 2, the default); direct
- * reclaim at its last priority still comes by each block twice, see
- * b->referenced, before it gives up.
+ * Reservations that nobody uses are worth nothing, so each call looks at all of
+ * them: with seeks 0, as for caches that cost no I/O to fill again, the core
+ * asks for half of what we count, and we count double. To find the zeroes in
+ * full blocks we must read them, so that waits for more pressure (seeks 2, the
+ * default). Direct reclaim at its last priority still looks at each block twice
+ * before it gives up, as b->referenced demands.
  */
 static const struct dph_lru_shrinker reclaim_shrinkers[DPH_LRU_NR] = {
 	[DPH_LRU_RESERVED] = {

@@ -22,7 +22,7 @@ static enum dph_policy_density touch_density(struct dph_space *space,
 	struct dph_block *b = dph_blocks_find(space, idx);
 	enum dph_policy_density seen = DPH_UNKNOWN;
 
-	/* Our own lock is held: no waiting for another's. */
+	/* We hold our own block's lock, so we don't wait for another's. */
 	if (!b || !mutex_trylock(&b->lock))
 		return DPH_UNKNOWN;
 	if (b->given && dph_block_full(b)) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What the core calls: a VMA's operations, and those of the file behind it. They
- * say what mmap, fork, munmap, mremap and MADV_REMOVE mean for a region.
+ * What the core calls: a VMA's operations, and those of the file behind it.
+ * They say what mmap, fork, munmap, mremap and MADV_REMOVE mean for a region.
  */
 #include <linux/file.h>
 #include <linux/falloc.h>
@@ -30,11 +30,11 @@ static void vma_watch_writes(struct vm_area_struct *vma)
 /* The opposite, for all VMAs of a region. */
 static void vma_unwatch_writes(struct dph_region *r)
 {
-	struct vm_area_struct *vma;
 	VMA_ITERATOR(vmi, r->member.mm, 0);
+	struct vm_area_struct *vma;
 
 	for_each_vma(vmi, vma) {
-		/* One that userfaultfd watches too keeps its ways. */
+		/* A VMA that userfaultfd watches too stays as it is. */
 		if (dph_region_of(vma) != r || userfaultfd_wp(vma))
 			continue;
 		vma->vm_ops = &vma_plain_ops;
@@ -58,7 +58,7 @@ void dph_vma_settle(struct dph_region *r)
 	mm = dph_region_mm(r);
 	if (!mm)
 		return;
-	/* Mostly it isn't alone, and nobody is to wait for that. */
+	/* Usually it isn't alone; finding that out delays no fault. */
 	mmap_read_lock(mm);
 	alone = dph_fork_alone(r);
 	mmap_read_unlock(mm);
@@ -67,7 +67,7 @@ void dph_vma_settle(struct dph_region *r)
 	mmap_write_lock(mm);
 	if (!dph_fork_alone(r))
 		goto unlock;
-	/* No fault from here on: what is looked at below stays so. */
+	/* No fault can come from here on: what is found below stays true. */
 	dph_fork_lock_vmas(r);
 	if (dph_fork_settled(r)) {
 		r->space.forked = false;
@@ -134,8 +134,9 @@ static void vma_open(struct vm_area_struct *vma)
 
 /*
  * A VMA goes: by munmap of all or some of the mapping, after mremap has moved
- * it, or with its process. mmap_lock is held (in exit_mmap() nobody is left to
- * care), and the VMA is no longer in i_mmap: what no other VMA maps is freed.
+ * it, or with its process. mmap_lock is held, but for exit_mmap(), where the
+ * address space has no other user. The VMA is no longer in i_mmap, so what no
+ * other VMA maps is freed.
  */
 static void vma_close(struct vm_area_struct *vma)
 {

@@ -38,10 +38,10 @@ MODULE_PARM_DESC(worker_percent,
 static struct task_struct *worker_thread;
 
 /*
- * Rest so long that the share of a CPU is kept. What counts is the time that we
- * had one, not the time that passed: at this priority others come first. The
- * scheduler brings it up to date at each tick and when it switches, which is
- * often enough.
+ * Sleep as long as the share of a CPU demands. What counts is for how long we
+ * had a CPU, not the time that passed: at this priority others come first. The
+ * scheduler brings sum_exec_runtime up to date at each tick and when it
+ * switches, which is often enough.
  */
 static void worker_rest(void)
 {
@@ -70,9 +70,9 @@ static long worker_do_pool(void)
 }
 
 /*
- * One block. False: it needs a folio, and none can be had, or I/O is in the
- * way. The address space is held no longer than that, as its process may want
- * to end.
+ * Put one block in order. False: it needs a folio and none can be had, or I/O
+ * holds a page. The address space is held for one block only, as its process
+ * may want to end.
  */
 static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 {
@@ -86,10 +86,10 @@ static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 
 	if (!mm)
 		return true;
-	/* What is allocated is the process's. */
+	/* What is allocated is charged to the process's cgroup. */
 	memcg = get_mem_cgroup_from_mm(mm);
 	old = set_active_memcg(memcg);
-	/* May compact: so it's done before locks are taken. */
+	/* This may compact memory, so it is done before locks are taken. */
 	if (dph_promote_wants_folio(b)) {
 		int nid;
 
@@ -111,10 +111,10 @@ static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 						b->idx);
 		mutex_unlock(&b->lock);
 		/*
-		 * As a read of the process's own would. For a write the core
-		 * lets go of the page's lock before it maps, and in between
+		 * Map it as a read by the process itself would. For a write the
+		 * core lets go of the page's lock before it maps, and in between
 		 * our reference would look like somebody else's: the process
-		 * would copy or keep what is its own.
+		 * would copy what is its own already.
 		 */
 		if (addr)
 			fixup_user_fault(mm, addr, 0, &unlocked);
