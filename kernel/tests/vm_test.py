@@ -94,11 +94,11 @@ def main():
         # A driver that forgets a page: the unload must fail the run.
         source = Path(name) / "kernel"
         shutil.copytree(TOP / "kernel", source)
-        memory = source / "memory.c"
-        text = memory.read_text()
-        right = "\tfolio_put(base->folio);\n\tif (base->user)\n\t\tgive(base->user, DPH_BLOCK_PAGES);\n"
+        folio = source / "folio.c"
+        text = folio.read_text()
+        right = "\tfolio_put(folio->core);\n\tif (folio->user)\n\t\tdph_limit_give(folio->user, DPH_BLOCK_PAGES);\n"
         assert right in text
-        memory.write_text(text.replace(right, "\tfolio_put(base->folio);\n"))
+        folio.write_text(text.replace(right, "\tfolio_put(folio->core);\n"))
         python = "import mmap,os; f=os.open('/dev/dphuge',2); mmap.mmap(f,4<<20)[0]=1"
         r = vm("--kernel-source", source, "--", "/usr/bin/python3", "-c", python)
         ok(r.returncode == 125 and "leaked" in r.stderr, "a leak seen at unload fails the run")
