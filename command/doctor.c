@@ -16,12 +16,12 @@ static const struct {
 	const char *name;
 	void (*look)(struct finding *finding);
 } checks[] = {
-    {"kernel", doctor_kernel}, {"library", doctor_library},
-    {"module", doctor_module}, {"device", doctor_device},
-    {"thp", doctor_thp},       {"defrag", doctor_defrag},
-    {"hugetlb", doctor_pool},  {"overcommit", doctor_overcommit},
-    {"cgroup", doctor_cgroup}, {"addresses", doctor_addresses},
-    {"perf", doctor_counters},
+    {"kernel", doctor_system_kernel}, {"library", doctor_dphuge_library},
+    {"module", doctor_dphuge_module}, {"device", doctor_dphuge_device},
+    {"thp", doctor_system_thp},       {"defrag", doctor_system_defrag},
+    {"hugetlb", doctor_system_pool},  {"overcommit", doctor_system_overcommit},
+    {"cgroup", doctor_system_cgroup}, {"addresses", doctor_system_addresses},
+    {"perf", doctor_system_counters},
 };
 
 static error_t parse_option(int key, char *value, struct argp_state *state)
@@ -48,7 +48,7 @@ int doctor_main(int argc, char **argv)
 	bool failed = false;
 
 	if (argc == 2 && !strcmp(argv[1], DOCTOR_PROBE))
-		return doctor_probe();
+		return doctor_dphuge_probe();
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	for (size_t i = 0; i < sizeof(checks) / sizeof(*checks); i++) {
 		struct finding f = {0};

@@ -20,7 +20,7 @@
 
 /* The library is at work in this very process. dlopen() could not load jemalloc, as its
  * thread-local storage must be there when the process starts. */
-int doctor_probe(void)
+int doctor_dphuge_probe(void)
 {
 	int (*mallctl)(const char *, void *, size_t *, void *, size_t);
 	const char *version = "";
@@ -60,7 +60,7 @@ static bool probe_library(const char *path, char *version, size_t size)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
-void doctor_library(struct finding *f)
+void doctor_dphuge_library(struct finding *f)
 {
 	const char *path = library_path();
 	char jemalloc[64];
@@ -83,7 +83,7 @@ void doctor_library(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "%s %s on jemalloc %s", path, DPHUGE_VERSION, jemalloc);
 }
 
-void doctor_module(struct finding *f)
+void doctor_dphuge_module(struct finding *f)
 {
 	struct driver_counters c;
 	char held[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
@@ -102,7 +102,7 @@ void doctor_module(struct finding *f)
 			    size_text(c.bytes, held), size_text(c.limit_bytes, limit));
 }
 
-void doctor_device(struct finding *f)
+void doctor_dphuge_device(struct finding *f)
 {
 	int fd = open("/dev/dphuge", O_RDWR | O_CLOEXEC), err = errno;
 	void *p;

@@ -5,34 +5,34 @@
 
 #include "finding.h"
 
-#define DOCTOR_PROBE "--probe-jemalloc" /* the hidden option of the command that doctor_library() runs */
+#define DOCTOR_PROBE "--probe-jemalloc" /* the hidden option of the command that doctor_dphuge_library() runs */
 
 /**
- * doctor_probe() - print the version of jemalloc that runs in this process
+ * doctor_dphuge_probe() - print the version of jemalloc that runs in this process
  *
  * This is what `dphuge doctor DOCTOR_PROBE` does, with the library preloaded. The line is
  * empty if there is no jemalloc.
  *
  * Return: the exit status.
  */
-int doctor_probe(void);
+int doctor_dphuge_probe(void);
 
 /**
- * doctor_library() - check that the library starts, with a jemalloc that is new enough
+ * doctor_dphuge_library() - check that the library starts, with a jemalloc that is new enough
  * @finding:	the result
  */
-void doctor_library(struct finding *finding);
+void doctor_dphuge_library(struct finding *finding);
 
 /**
- * doctor_module() - check that the module is loaded and has memory left under its limit
+ * doctor_dphuge_module() - check that the module is loaded and has memory left under its limit
  * @finding:	the result
  */
-void doctor_module(struct finding *finding);
+void doctor_dphuge_module(struct finding *finding);
 
 /**
- * doctor_device() - check that this user can map the device
+ * doctor_dphuge_device() - check that this user can map the device
  * @finding:	the result
  */
-void doctor_device(struct finding *finding);
+void doctor_dphuge_device(struct finding *finding);
 
 #endif

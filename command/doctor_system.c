@@ -16,7 +16,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-void doctor_kernel(struct finding *f)
+void doctor_system_kernel(struct finding *f)
 {
 	struct utsname u;
 
@@ -29,7 +29,7 @@ void doctor_kernel(struct finding *f)
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 
-void doctor_thp(struct finding *f)
+void doctor_system_thp(struct finding *f)
 {
 	char text[64];
 
@@ -43,7 +43,7 @@ void doctor_thp(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "transparent huge pages: %s", text);
 }
 
-void doctor_defrag(struct finding *f)
+void doctor_system_defrag(struct finding *f)
 {
 	char text[64];
 
@@ -58,7 +58,7 @@ void doctor_defrag(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "defrag: %s", text);
 }
 
-void doctor_pool(struct finding *f)
+void doctor_system_pool(struct finding *f)
 {
 	char text[32];
 	unsigned long pages = line_first("/proc/sys/vm/nr_hugepages", text, sizeof(text)) ? strtoul(text, NULL, 10) : 0;
@@ -72,7 +72,7 @@ void doctor_pool(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "no memory is set aside in the hugetlb pool");
 }
 
-void doctor_overcommit(struct finding *f)
+void doctor_system_overcommit(struct finding *f)
 {
 	char text[32];
 
@@ -83,7 +83,7 @@ void doctor_overcommit(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "overcommit_memory is %s", text);
 }
 
-void doctor_cgroup(struct finding *f)
+void doctor_system_cgroup(struct finding *f)
 {
 	char line[PATH_MAX], path[PATH_MAX + 64], max[32];
 
@@ -102,7 +102,7 @@ void doctor_cgroup(struct finding *f)
 	}
 }
 
-void doctor_addresses(struct finding *f)
+void doctor_system_addresses(struct finding *f)
 {
 	struct rlimit limit;
 
@@ -114,7 +114,7 @@ void doctor_addresses(struct finding *f)
 		finding_set(f, FINDING_OK, NULL, "addresses are not limited (ulimit -v)");
 }
 
-void doctor_counters(struct finding *f)
+void doctor_system_counters(struct finding *f)
 {
 	struct perf_event_attr attr = {.type = PERF_TYPE_HW_CACHE,
 				       .size = sizeof(attr),
