@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 /**
- * dphuge_backend - where this process's large requests are served from
+ * dphuge_backend() - where this process's large requests are served from
  *
- * Returns "driver", "thp", "hugetlb" or "base" (as DPHUGE_BACKEND, libdphuge(7)), or
+ * Return: "driver", "thp", "hugetlb" or "base" (as DPHUGE_BACKEND, libdphuge(7)), or
  * NULL: libdphuge.so isn't preloaded, or has no large heap here.
  */
 static inline const char *dphuge_backend(void)
@@ -31,12 +31,12 @@ static inline const char *dphuge_backend(void)
 }
 
 /**
- * dphuge_set_promote - when blocks of a mapping become 2 MiB pages
+ * dphuge_set_promote() - when blocks of a mapping become 2 MiB pages
  * @addr: an address inside a mapping of /dev/dphuge; all of the mapping is set, and a
  *	block of malloc's shares its mapping with others
  * @percent: 0 to 100: how much of a 2 MiB block is touched before; 0: at first touch
  *
- * Returns 0, or -1 with errno: EINVAL (@percent), ENXIO (@addr isn't such memory),
+ * Return: 0, or -1 with errno: EINVAL (@percent), ENXIO (@addr isn't such memory),
  * ENOENT, ENXIO or EACCES (no device).
  */
 static inline int dphuge_set_promote(const void *addr, unsigned int percent)
