@@ -121,7 +121,7 @@ def library(tests):
     if not (build / "build.ninja").exists():
         # gcov counts lines best without optimization, but the tests are made for what users have.
         run(["meson", "setup", build, TOP, "-Db_coverage=true", "-Dguest_tests=false", "-Doptimization=1",
-             "-Dwerror=false", f"-Dc_args=-include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
+             "-Dwerror=false", f"-Dc_args=-D_GNU_SOURCE -include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
     run(["ninja", "-C", build])
     for old in build.rglob("*.gcda"):
         old.unlink()
