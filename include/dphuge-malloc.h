@@ -18,10 +18,10 @@
 #include <unistd.h>
 
 /**
- * dphuge_backend - where the memory for this process's large requests comes from
+ * dphuge_backend() - where the memory for this process's large requests comes from
  *
- * Returns "driver", "thp", "hugetlb" or "base" (the values of DPHUGE_BACKEND, see
- * libdphuge(7)). Returns NULL if libdphuge.so isn't preloaded, or if it has no large heap
+ * Return: "driver", "thp", "hugetlb" or "base" (the values of DPHUGE_BACKEND, see
+ * libdphuge(7)), or NULL if libdphuge.so isn't preloaded, or if it has no large heap
  * in this process.
  */
 static inline const char *dphuge_backend(void)
@@ -33,13 +33,13 @@ static inline const char *dphuge_backend(void)
 }
 
 /**
- * dphuge_set_promote - sets when the blocks of a mapping become 2 MiB pages
+ * dphuge_set_promote() - sets when the blocks of a mapping become 2 MiB pages
  * @addr: an address inside a mapping of /dev/dphuge. The setting applies to the whole
  *	mapping; a block from malloc() shares its mapping with other blocks
  * @percent: 0 to 100: the percentage of a 2 MiB block that must be touched before it
  *	becomes one 2 MiB page; 0: at the first touch
  *
- * Returns 0, or -1 with errno: EINVAL (@percent is out of range), ENXIO (@addr isn't in a
+ * Return: 0, or -1 with errno: EINVAL (@percent is out of range), ENXIO (@addr isn't in a
  * mapping of the device), or ENOENT, ENXIO or EACCES (the device can't be opened).
  */
 static inline int dphuge_set_promote(const void *addr, unsigned int percent)
