@@ -17,6 +17,7 @@
 #include "window/window.h"
 
 #include <pthread.h>
+#include <signal.h>
 
 /*
  * libc's list of open streams. fork() locks it after the handlers of pthread_atfork() have
@@ -28,8 +29,19 @@ extern void _IO_list_lock(void) __attribute__((weak));
 extern void _IO_list_unlock(void) __attribute__((weak));
 extern void _IO_list_resetlock(void) __attribute__((weak));
 
+/*
+ * The signals that this thread had blocked before its fork. While heaps are locked for a fork
+ * all are: a signal handler that forks as well would wait for a lock that its own thread
+ * holds, ours or jemalloc's (glibc's tst-mallocfork does so). They come when the fork is done.
+ */
+static __thread sigset_t blocked_before __attribute__((tls_model("initial-exec")));
+
 static void lock_for_fork(void)
 {
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &blocked_before);
 	if (_IO_list_lock)
 		_IO_list_lock();
 	purge_lock();
@@ -50,6 +62,7 @@ static void unlock_in_parent(void)
 	purge_unlock();
 	if (_IO_list_unlock)
 		_IO_list_unlock();
+	pthread_sigmask(SIG_SETMASK, &blocked_before, NULL);
 }
 
 /* The child has one thread, which is not the one that glibc thinks holds the locks, so
@@ -67,6 +80,7 @@ static void renew_in_child(void)
 	stats_postfork_child();
 	if (_IO_list_resetlock)
 		_IO_list_resetlock();
+	pthread_sigmask(SIG_SETMASK, &blocked_before, NULL);
 }
 
 void fork_register(void)
