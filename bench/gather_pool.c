@@ -82,6 +82,7 @@ int main(int argc, char **argv)
 	b = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | MAP_POPULATE, -1, 0);
 	if (!a || b == MAP_FAILED) {
 		perror(a ? "gather_pool: the hugetlb pool (vm.nr_hugepages)" : "gather_pool: malloc");
+		free(a);
 		return 1;
 	}
 	for (size_t i = 0; i < n; i++)
@@ -96,5 +97,6 @@ int main(int argc, char **argv)
 	middle = median(ratio, rounds); /* this also sorts them */
 	printf("malloc %.2f ns, pool %.2f ns, pool / malloc %.3f (median of %zu turns, %.3f to %.3f)\n",
 	       median(ours, rounds), median(pool, rounds), middle, rounds, ratio[0], ratio[rounds - 1]);
+	free(a);
 	return sum == 42;
 }

@@ -269,6 +269,12 @@ static void wait_for_child(pid_t pid, struct rusage *usage)
  * library's report is read through a pipe. */
 static void run_program(const char *name, char *percents, char **command)
 {
+	const char *library = getenv("LIBDPHUGE");
+
+	if (!library) {
+		errno = EINVAL;
+		die("LIBDPHUGE, which names the library");
+	}
 	for (char *percent; (percent = next_word(&percents));) {
 		unsigned long in_huge = 0, resident = 0;
 		struct rusage usage;
@@ -288,7 +294,7 @@ static void run_program(const char *name, char *percents, char **command)
 			dup2(null, 1);
 			dup2(fd[1], 2);
 			close(fd[0]);
-			setenv("LD_PRELOAD", getenv("LIBDPHUGE"), 1);
+			setenv("LD_PRELOAD", library, 1);
 			setenv("DPHUGE_STATS", "1", 1);
 			if (strcmp(percent, "adaptive"))
 				setenv("DPHUGE_PROMOTE", percent, 1);

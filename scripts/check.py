@@ -25,8 +25,9 @@ SPELLING = TOP / "scripts/spelling.txt"
 NOT_OURS = re.compile(r"LICENSES/|.*\.(svg|png|json)$")
 # What checkpatch needs beside it. Only the packages of whole sources have it.
 CHECKPATCH = ["checkpatch.pl", "spelling.txt", "const_structs.checkpatch"]
-# compat.h is there to compare versions. TODO comments and the like are no business of ours.
-CHECKPATCH_OFF = {"kernel/compat.h": ["LINUX_VERSION_CODE", "CONSTANT_COMPARISON"]}
+# The files compat*.h are there to compare versions, and their macros take what any of the
+# kernels needs.
+COMPAT_OFF = ["LINUX_VERSION_CODE", "CONSTANT_COMPARISON", "MACRO_ARG_UNUSED"]
 # sparse sees each module build on these. It stops at 7.3's headers, whatever the module does:
 # Debian's newest, trixie's 0.6.4 too, knows no __attribute__((context_lock)) and the like.
 SPARSE_SERIES = ["6.1", "6.12"]
@@ -139,7 +140,7 @@ class Checks:
         folder = checkpatch_folder()
 
         def one(name):
-            off = CHECKPATCH_OFF.get(name, [])
+            off = COMPAT_OFF if Path(name).name.startswith("compat") else []
             code, text = run(["perl", folder / "checkpatch.pl", "--no-tree", "--no-summary", "--terse",
                               "--show-types", "--color=never", *(["--ignore", ",".join(off)] if off else []),
                               "-f", name])

@@ -62,7 +62,7 @@ static void *churner(void *arg)
 		for (unsigned int i = 0; i < BLOCK_PAGES; i++)
 			q[i * PAGE] = v;
 		for (unsigned int i = 0; i < BLOCK_PAGES; i++)
-			if (q[i * PAGE] != v)
+			if ((unsigned char)q[i * PAGE] != v)
 				atomic_fetch_add(&wrong, 1);
 		madvise(q, BLOCK, MADV_REMOVE);
 		if (!all_bytes(q, BLOCK, 0))

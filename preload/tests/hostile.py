@@ -8,7 +8,6 @@ Usage: hostile.py HOSTILE COUNTING_LIBRARY LINKED STATIC SANITIZED...
 
 import os
 import pwd
-import re
 import shutil
 import subprocess
 import sys

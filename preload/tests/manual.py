@@ -20,7 +20,7 @@ shown = run(["/bin/true"], DPHUGE_HELP="1").stderr
 for name, default in re.findall(r"^dphuge: (DPHUGE_\w+)=(.*)$", shown, re.M):
     at = text.find(f"       {name}\n")
     ok(at >= 0, f"{name} is in the page")
-    ok("".join(default.split()) in "".join(text[at:at + 1500].split()), f"and so is its default")
+    ok("".join(default.split()) in "".join(text[at:at + 1500].split()), "and so is its default")
 source = "".join(path.read_text() for path in Path(__file__).resolve().parents[1].rglob("*.c"))
 for message in ("double free, or a pointer into freed memory", "inside the block of ", "bytes before the block at ",
                 "nothing is allocated there", "the block isn't aligned so"):

@@ -76,6 +76,8 @@ void window_emptied(uint32_t first, uint32_t pages);
 
 /**
  * window_pages() - how many pages the window has
+ *
+ * Return: that number; it falls when the program limits its addresses.
  */
 uint32_t window_pages(void);
 
