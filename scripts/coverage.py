@@ -34,7 +34,8 @@ COVERAGE_BUILD = Path(f"{BUILD}-coverage")
 SKIPPED_TESTS = re.compile(r".*_(asan|tsan)")
 # These measure, or need machines of another kind.
 NO_DRIVER_TEST = {"policy_test", "cost", "numa"}
-GUEST_SECONDS = 3600  # for one program, on a kernel that checks everything
+GUEST_SECONDS = 1200  # for one program, on a kernel that checks everything
+GUEST_PROGRAMS = 6  # in one guest, which is slow to start
 DEFINE = "GCOV_PROFILE=y"  # kbuild's own variable
 
 
@@ -119,9 +120,7 @@ def run(command, **kwargs):
 def library(tests):
     build = COVERAGE_BUILD
     if not (build / "build.ninja").exists():
-        # gcov counts lines best without optimization, but the tests are made for what users have.
-        run(["meson", "setup", build, TOP, "-Db_coverage=true", "-Dguest_tests=false", "-Doptimization=1",
-             "-Dwerror=false", f"-Dc_args=-D_GNU_SOURCE -include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
+        run(["meson", "setup", build, TOP, "-Db_coverage=true", "-Dguest_tests=false", "-Dwerror=false", f"-Dc_args=-D_GNU_SOURCE -include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
     run(["ninja", "-C", build])
     for old in build.rglob("*.gcda"):
         old.unlink()
@@ -158,50 +157,64 @@ def driver_tests():
 
 
 INSIDE = r"""
-"$0" >&2
-echo "coverage: exit status $?" >&2
+for program; do
+	"$program" >&2
+	echo "coverage: ${program##*/}: exit status $?" >&2
+done
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
-mkdir /tmp/gcov && cd "/sys/kernel/debug/gcov$1" || exit 1
-for f in *.gcda; do cat "$f" > "/tmp/gcov/$f"; done
+mkdir /tmp/gcov && cd "/sys/kernel/debug/gcov$0" || exit 1
+for f in *.gcda; do cat "$f" > "/tmp/gcov/$f"; done # for tar they are empty
 tar -cz -C /tmp/gcov .
 """
 
 
 def driver(tests):
     every = driver_tests()
+    if not every:
+        die(f"no test programs in {BUILD}/kernel/tests: build first")
     unknown = set(tests) - set(every)
-    if unknown or not every:
-        die(f"{BUILD}/kernel/tests has no program {', '.join(sorted(unknown))}; there are {', '.join(every)}"
-            if every else f"no test programs in {BUILD}/kernel/tests: build first")
+    if unknown:
+        die(f"{BUILD}/kernel/tests has no program {', '.join(sorted(unknown))}; there are {', '.join(every)}")
     guest_kernel.require_tools("debug")
     kernel = guest_kernel.kernel("debug")
     kernel.fetch()
     build = kernel.build_module(TOP / "kernel", [DEFINE]).parent
     lines = Lines()
-    locate = lambda directory, file: own_file("kernel", TOP / "kernel", os.path.relpath(  # noqa: E731
-        os.path.normpath(os.path.join(build, file)), build))
-    for name in tests or every:
-        print(f"coverage: {name} on the debug kernel", file=sys.stderr, flush=True)
-        done = subprocess.run([TOP / "scripts/vm", "--kernel", "debug", "--timeout", str(GUEST_SECONDS), "--cpus", "4",
-                               "--define", DEFINE, "--", "sh", "-c", INSIDE, BUILD / "kernel/tests" / name, build],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        said = done.stderr.decode(errors="replace")
-        ended = re.search(r"^coverage: exit status (\d+)$", said, re.M)
-        if done.returncode or not ended or ended[1] != "0":
-            print(f"coverage: {name}: {'exit status ' + ended[1] if ended else 'the guest failed'}; the last lines:\n"
-                  + "\n".join(said.splitlines()[-15:]), file=sys.stderr, flush=True)
+
+    def locate(_, file):
+        path = Path(os.path.normpath(build / file))
+        return own_file("kernel", TOP / "kernel", path.relative_to(build)) if build in path.parents else None
+
+    chosen = tests or every
+    for start in range(0, len(chosen), GUEST_PROGRAMS):
+        names = chosen[start:start + GUEST_PROGRAMS]
+        print(f"coverage: {', '.join(names)} on the debug kernel", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
-            if not unpack(done.stdout, folder):
-                continue
-            for note in build.glob("*.gcno"):
-                (Path(folder) / note.name).write_bytes(note.read_bytes())
-            lines.add(folder, sorted(Path(folder).glob("*.gcda")), locate)
-    for note in build.glob("*.gcno"):  # lines of files that no program's counters spoke of
-        with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+            if unpack(run_guest(names, build), folder):
+                for note in build.glob("*.gcno"):
+                    (Path(folder) / note.name).write_bytes(note.read_bytes())
+                lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcda")), locate)
+    with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+        for note in build.glob("*.gcno"):  # all lines count, also those of files without counters
             (Path(folder) / note.name).write_bytes(note.read_bytes())
-            lines.add(folder, [note.name], locate)
+        lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcno")), locate)
     print("\nThe driver (kernel/), on the debug kernel:")
     lines.report({name: not_compiled(build, name) for name in sorted(lines.count)})
+
+
+def run_guest(names, build):
+    """Run test programs in a guest; the archive with the counters."""
+    programs = [BUILD / "kernel/tests" / name for name in names]
+    done = subprocess.run([TOP / "scripts/vm", "--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)),
+                           "--cpus", "4", "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
+    said = done.stderr.decode(errors="replace")
+    for line in said.splitlines():
+        if re.match(r"not ok|coverage:|vm:", line):
+            print(line, file=sys.stderr, flush=True)
+    if done.returncode:
+        print(f"coverage: the guest ended with status {done.returncode}", file=sys.stderr, flush=True)
+    return done.stdout
 
 
 def unpack(data, folder):
