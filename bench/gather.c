@@ -1,25 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random gather: sums elements of a large array in random order, the access
- * pattern of hash joins and sparse matrices, and the worst one for a TLB.
+ * Random gather: sums up elements of a large array in random order. Hash joins and sparse
+ * matrices have this access pattern; for a TLB it is the worst one.
  *
- *   gather [MIB [MILLIONS]]     array size (default 1024), accesses (default 50)
+ *   gather [MIB [MILLIONS]]     size of the array (default 1024), accesses (default 50)
  *
- * Prints a checksum, which does not depend on the allocator.
+ * Prints a checksum; it is the same with every allocator.
  */
+#include "xorshift.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t next(uint64_t *x) /* xorshift64, Marsaglia 2003 */
-{
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
-}
-
-static size_t number(const char *text, const char *what)
+static size_t parse_number(const char *text, const char *what)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
@@ -33,9 +27,9 @@ static size_t number(const char *text, const char *what)
 
 int main(int argc, char **argv)
 {
-	size_t n = (argc > 1 ? number(argv[1], "MIB") : 1024) * ((1 << 20) / sizeof(uint64_t));
-	size_t accesses = (argc > 2 ? number(argv[2], "MILLIONS") : 50) * 1000000;
-	uint64_t *a = malloc(n * sizeof(*a)), x = 88172645463325252ull, sum = 0;
+	size_t n = (argc > 1 ? parse_number(argv[1], "MIB") : 1024) * ((1 << 20) / sizeof(uint64_t));
+	size_t accesses = (argc > 2 ? parse_number(argv[2], "MILLIONS") : 50) * 1000000;
+	uint64_t *a = malloc(n * sizeof(*a)), x = XORSHIFT_SEED, sum = 0;
 
 	if (!a) {
 		perror("gather: malloc");
@@ -44,7 +38,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < n; i++)
 		a[i] = i * 2654435761u;
 	for (size_t i = 0; i < accesses; i++)
-		sum += a[next(&x) % n];
+		sum += a[xorshift(&x) % n];
 	printf("%016llx\n", (unsigned long long)sum);
 	free(a);
 	return 0;

@@ -1,17 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Random gather over a block from malloc, and over one from the hugetlb pool that is
- * filled in advance: the upper bound of what 2 MiB pages can give. Both live in one
- * process and take turns, so that whatever else the machine does hits both.
+ * Random gather over a block from malloc, and over a block from the hugetlb pool, which
+ * is filled in advance: that is the upper bound of what 2 MiB pages can achieve. Both
+ * blocks are in one process and take turns, so that whatever else the machine does slows
+ * down both.
  *
  *   gather_pool [MIB [MILLIONS [ROUNDS]]]
  *                  size of each block (default 4096), accesses a turn (default 10),
  *                  turns of each (default 15)
  *
- * Needs 2 MiB pages in the pool (vm.nr_hugepages), as many as the block has. Prints
- * the medians in nanoseconds an access and the pool's divided by malloc's: 1 is as
- * good as it gets.
+ * The pool (vm.nr_hugepages) must have as many 2 MiB pages as the block needs. Prints the
+ * medians, in nanoseconds for an access, and the pool's divided by malloc's: 1 is the best
+ * possible result.
  */
+#include "xorshift.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,15 +23,7 @@
 
 #define ROUNDS_MAX 1000
 
-static uint64_t state = 88172645463325252ull, sum;
-
-static uint64_t next(void) /* xorshift64, Marsaglia 2003 */
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
+static uint64_t state = XORSHIFT_SEED, sum;
 
 static double now(void)
 {
@@ -38,12 +33,12 @@ static double now(void)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static double turn(const uint64_t *block, size_t n, size_t accesses)
+static double time_turn(const uint64_t *block, size_t n, size_t accesses)
 {
 	double start = now();
 
 	for (size_t i = 0; i < accesses; i++)
-		sum += block[next() % n];
+		sum += block[xorshift(&state) % n];
 	return (now() - start) / (double)accesses;
 }
 
@@ -60,7 +55,7 @@ static double median(double *values, size_t n)
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
-static size_t number(int argc, char **argv, int which, size_t otherwise, size_t most)
+static size_t parse_number(int argc, char **argv, int which, size_t otherwise, size_t most)
 {
 	char *end;
 	unsigned long n;
@@ -77,9 +72,9 @@ static size_t number(int argc, char **argv, int which, size_t otherwise, size_t 
 
 int main(int argc, char **argv)
 {
-	size_t bytes = number(argc, argv, 1, 4096, 1000000) << 20, n = bytes / sizeof(uint64_t);
-	size_t accesses = number(argc, argv, 2, 10, 100000) * 1000000;
-	size_t rounds = number(argc, argv, 3, 15, ROUNDS_MAX);
+	size_t bytes = parse_number(argc, argv, 1, 4096, 1000000) << 20, n = bytes / sizeof(uint64_t);
+	size_t accesses = parse_number(argc, argv, 2, 10, 100000) * 1000000;
+	size_t rounds = parse_number(argc, argv, 3, 15, ROUNDS_MAX);
 	static double ours[ROUNDS_MAX], pool[ROUNDS_MAX], ratio[ROUNDS_MAX];
 	uint64_t *a = malloc(bytes), *b;
 	double middle;
@@ -91,14 +86,14 @@ int main(int argc, char **argv)
 	}
 	for (size_t i = 0; i < n; i++)
 		a[i] = b[i] = i;
-	(void)turn(a, n, accesses);
-	(void)turn(b, n, accesses);
+	(void)time_turn(a, n, accesses);
+	(void)time_turn(b, n, accesses);
 	for (size_t i = 0; i < rounds; i++) {
-		ours[i] = turn(a, n, accesses);
-		pool[i] = turn(b, n, accesses);
+		ours[i] = time_turn(a, n, accesses);
+		pool[i] = time_turn(b, n, accesses);
 		ratio[i] = pool[i] / ours[i];
 	}
-	middle = median(ratio, rounds); /* and sorts them */
+	middle = median(ratio, rounds); /* this also sorts them */
 	printf("malloc %.2f ns, pool %.2f ns, pool / malloc %.3f (median of %zu turns, %.3f to %.3f)\n",
 	       median(ours, rounds), median(pool, rounds), middle, rounds, ratio[0], ratio[rounds - 1]);
 	return sum == 42;

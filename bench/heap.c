@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The guest's part of bench/guest: a block from malloc is used in some way, whichever
- * malloc that is, and the program says what it cost and what the kernel shows of it.
+ * The part of bench/guest that runs in the guest: uses a block from malloc, whichever
+ * malloc that is, and prints what that cost and what the kernel says of the block.
  *
  *   heap PATTERN MIB     PATTERN: sequential, random, sparse, fork
  *
- * Prints lines of JSON: for "random" one for each twentieth of the block; then the
- * result. Instructions are read from the time stamp counter: right where the guest's
- * clock counts them (scripts/vm --icount).
+ * Prints lines of JSON: for "random" one for each twentieth of the block, then the result.
+ * Instructions are read from the time stamp counter, which counts them if the guest's
+ * clock does (scripts/vm --icount).
  */
+#include "xorshift.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,15 +29,7 @@
 
 static char *heap;
 static size_t pages;
-static uint64_t state = 88172645463325252ull;
-
-static uint64_t next(void) /* xorshift64, Marsaglia 2003 */
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state;
-}
+static uint64_t state = XORSHIFT_SEED;
 
 static void die(const char *what)
 {
@@ -43,8 +37,8 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* Of the mappings that the block lies in: kB resident, and of that in 2 MiB pages. */
-static void seen(unsigned long *rss, unsigned long *huge)
+/* Sum up the mappings that the block lies in: kB resident, and kB of that in 2 MiB pages. */
+static void read_smaps(unsigned long *rss, unsigned long *huge)
 {
 	FILE *f = fopen("/proc/self/smaps", "r");
 	char line[512], name[64];
@@ -70,12 +64,12 @@ static void seen(unsigned long *rss, unsigned long *huge)
 	fclose(f);
 }
 
-static void touch(size_t page)
+static void touch_page(size_t page)
 {
 	memset(heap + page * PAGE + page % 60 * 64, 1 + (int)(page % 200), 64);
 }
 
-/* All pages in random order; the counter stands still while we look at ourselves. */
+/* Touch all pages in random order. What it takes to read the smaps is not counted. */
 static uint64_t fill_at_random(void)
 {
 	uint32_t *order = malloc(pages * sizeof(*order));
@@ -86,7 +80,7 @@ static uint64_t fill_at_random(void)
 	for (size_t i = 0; i < pages; i++)
 		order[i] = (uint32_t)i;
 	for (size_t i = pages - 1; i > 0; i--) {
-		size_t j = next() % (i + 1);
+		size_t j = xorshift(&state) % (i + 1);
 		uint32_t t = order[i];
 
 		order[i] = order[j];
@@ -97,9 +91,9 @@ static uint64_t fill_at_random(void)
 
 		start = __rdtsc();
 		for (size_t i = pages * (point - 1) / POINTS; i < pages * point / POINTS; i++)
-			touch(order[i]);
+			touch_page(order[i]);
 		cost += __rdtsc() - start;
-		seen(&rss, &huge);
+		read_smaps(&rss, &huge);
 		printf("{\"touched\": %.3f, \"huge\": %.4f, \"rss_kb\": %lu}\n", (double)point / POINTS,
 		       (double)huge / (double)(pages * 4), rss);
 	}
@@ -107,7 +101,7 @@ static uint64_t fill_at_random(void)
 	return cost;
 }
 
-/* A child that lives while we write. */
+/* Fork a child, and write while it lives. */
 static uint64_t fork_and_write(void)
 {
 	uint64_t start = __rdtsc();
@@ -119,7 +113,7 @@ static uint64_t fork_and_write(void)
 		for (;;)
 			pause();
 	for (unsigned int i = 0; i < WRITES; i++)
-		touch(next() % pages);
+		touch_page(xorshift(&state) % pages);
 	start = __rdtsc() - start;
 	kill(pid, 9);
 	waitpid(pid, NULL, 0);
@@ -142,22 +136,22 @@ int main(int argc, char **argv)
 		die("malloc");
 	if (!strcmp(argv[1], "fork"))
 		for (size_t i = 0; i < pages; i++)
-			touch(i);
+			touch_page(i);
 	getrusage(RUSAGE_SELF, &before);
 	cost = __rdtsc();
 	if (!strcmp(argv[1], "sequential"))
 		for (size_t i = 0; i < pages; i++)
-			touch(i);
+			touch_page(i);
 	else if (!strcmp(argv[1], "sparse"))
 		for (size_t i = 0; i < pages; i += HUGE_PAGE / PAGE)
-			touch(i);
+			touch_page(i);
 	cost = __rdtsc() - cost;
 	if (!strcmp(argv[1], "random"))
 		cost = fill_at_random();
 	else if (!strcmp(argv[1], "fork"))
 		cost = fork_and_write();
 	getrusage(RUSAGE_SELF, &after);
-	seen(&rss, &huge);
+	read_smaps(&rss, &huge);
 	printf("{\"pattern\": \"%s\", \"faults\": %ld, \"instructions\": %llu, \"rss_kb\": %lu, \"huge_kb\": %lu, "
 	       "\"entries\": %lu}\n",
 	       argv[1], after.ru_minflt - before.ru_minflt, (unsigned long long)cost, rss, huge,

@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * The guest's part of policy-sweep: access patterns on /dev/dphuge, one mapping
- * and one process for each threshold and pattern, and programs under the
+ * The part of bench/policy-sweep that runs in the guest: access patterns on /dev/dphuge,
+ * with one mapping in one process for each threshold and pattern, and programs under the
  * library. Prints a line of JSON for each.
  *
  *   sweep HOG_KEEPS_MIB MIB PERCENTS PATTERNS       patterns
  *   sweep run NAME PERCENTS COMMAND [ARG...]        a program
  *
- * HOG_KEEPS_MIB: another process takes memory until so much is available; 0: none.
- * PERCENTS: thresholds, comma-separated; "adaptive" is the module's own setting.
+ * HOG_KEEPS_MIB: another process takes memory until so much is available; if it is 0, there
+ * is no such process. PERCENTS: thresholds, separated by commas; "adaptive" is the default
+ * of the module.
  *
- * Costs are read from the time stamp counter, and for programs from their CPU
- * time: instructions if the guest's clock counts them (scripts/vm --icount).
+ * Costs are read from the time stamp counter, and for programs from their CPU time. Both
+ * are instructions if the guest's clock counts them (scripts/vm --icount).
  */
+#include "xorshift.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -36,8 +39,8 @@
 
 static char *heap;
 static unsigned int pages;
-static bool *touched; /* by page; a discard forgets */
-static uint64_t seed = 88172645463325252ULL;
+static bool *touched; /* for each page, whether it has been touched since it was last given back */
+static uint64_t seed = XORSHIFT_SEED;
 
 static void die(const char *what)
 {
@@ -45,29 +48,27 @@ static void die(const char *what)
 	exit(1);
 }
 
-static uint32_t below(uint32_t n) /* xorshift64, Marsaglia 2003 */
+/* A random number from 0 to n - 1. */
+static uint32_t random_below(uint32_t n)
 {
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (seed >> 16) % n;
+	return (xorshift(&seed) >> 16) % n;
 }
 
-/* Programs write data, not zeroes: the policy looks at the content. */
-static void touch(uint32_t page)
+/* Write into a page, and not zeroes, as the policy looks at the contents. */
+static void touch_page(uint32_t page)
 {
 	memset(heap + (size_t)page * PAGE + 64 * (page % 60), 1 + page % 200, 64);
 	touched[page] = true;
 }
 
-static void sequential(void)
+static void touch_in_sequence(void)
 {
 	for (uint32_t i = 0; i < pages; i++)
-		touch(i);
+		touch_page(i);
 }
 
-/* All of [first, first + n), in random order (Fisher-Yates). */
-static void shuffled(uint32_t first, uint32_t n)
+/* Touch the pages [first, first + n) in random order (Fisher-Yates). */
+static void touch_shuffled(uint32_t first, uint32_t n)
 {
 	uint32_t *order = malloc(n * sizeof(*order));
 
@@ -76,57 +77,57 @@ static void shuffled(uint32_t first, uint32_t n)
 	for (uint32_t i = 0; i < n; i++)
 		order[i] = first + i;
 	for (uint32_t i = n; i > 1; i--) {
-		uint32_t j = below(i), t = order[i - 1];
+		uint32_t j = random_below(i), t = order[i - 1];
 
 		order[i - 1] = order[j];
 		order[j] = t;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		touch(order[i]);
+		touch_page(order[i]);
 	free(order);
 }
 
-static void random_dense(void)
+static void touch_all_at_random(void)
 {
-	shuffled(0, pages);
+	touch_shuffled(0, pages);
 }
 
-static void random_sparse(void)
+static void touch_few_at_random(void)
 {
 	for (uint32_t i = 0; i < pages / 20; i++)
-		touch(below(pages));
+		touch_page(random_below(pages));
 }
 
-static void strided(void)
+static void touch_every_16th(void)
 {
 	for (uint32_t i = 0; i < pages; i += 16)
-		touch(i);
+		touch_page(i);
 }
 
-/* A third of each block: what a low threshold pays for. */
-static void a_third(void)
+/* A third of each block is used. Here a low threshold costs most. */
+static void touch_a_third(void)
 {
 	for (uint32_t b = 0; b < pages / BLOCK_PAGES; b++)
 		for (uint32_t i = 0; i < BLOCK_PAGES; i += 3)
-			touch(b * BLOCK_PAGES + i);
+			touch_page(b * BLOCK_PAGES + i);
 }
 
-/* One block of eight is used all over, the others here and there. */
-static void hot_cold(void)
+/* One block of eight is used everywhere, the others only here and there. */
+static void touch_hot_and_cold(void)
 {
 	for (uint32_t b = 0; b < pages / BLOCK_PAGES; b++) {
 		if (b % 8 == 3)
-			shuffled(b * BLOCK_PAGES, BLOCK_PAGES);
+			touch_shuffled(b * BLOCK_PAGES, BLOCK_PAGES);
 		for (uint32_t i = 0; i < 6; i++)
-			touch(b * BLOCK_PAGES + below(BLOCK_PAGES));
+			touch_page(b * BLOCK_PAGES + random_below(BLOCK_PAGES));
 	}
 }
 
-static void grow_and_shrink(void)
+static void touch_and_give_back(void)
 {
 	for (unsigned int round = 0; round < 3; round++) {
 		for (uint32_t i = 0; i < pages; i++)
-			touch(i);
+			touch_page(i);
 		for (uint32_t b = 0; b < pages / BLOCK_PAGES; b++) {
 			uint32_t n = b % 2 ? BLOCK_PAGES : BLOCK_PAGES / 4 * 3;
 
@@ -141,17 +142,17 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } patterns[] = {
-    {"sequential", sequential},
-    {"random dense", random_dense},
-    {"random sparse", random_sparse},
-    {"strided", strided},
-    {"a third", a_third},
-    {"hot and cold", hot_cold},
-    {"grow and shrink", grow_and_shrink},
+    {"sequential", touch_in_sequence},
+    {"random dense", touch_all_at_random},
+    {"random sparse", touch_few_at_random},
+    {"strided", touch_every_16th},
+    {"a third", touch_a_third},
+    {"hot and cold", touch_hot_and_cold},
+    {"grow and shrink", touch_and_give_back},
 };
 
-/* Of the touched pages, how many lie in 2 MiB pages? */
-static unsigned long in_huge_pages(int fd)
+/* How many of the touched pages lie in 2 MiB pages. */
+static unsigned long count_in_huge_pages(int fd)
 {
 	struct dphuge_block blocks[256];
 	struct dphuge_blocks arg = {
@@ -165,7 +166,8 @@ static unsigned long in_huge_pages(int fd)
 	return n;
 }
 
-static void one(const char *percent, unsigned int which)
+/* Run one pattern with one threshold in a new mapping, and print the result. */
+static void run_pattern(const char *percent, unsigned int which)
 {
 	struct dphuge_threshold t = {.size = sizeof(t), .percent = strcmp(percent, "adaptive") ? atoi(percent) : 0};
 	struct dphuge_info info = {.size = sizeof(info)};
@@ -192,7 +194,7 @@ static void one(const char *percent, unsigned int which)
 	       "\"touched_kib\": %lu,"
 	       " \"held_kib\": %llu, \"huge_kib\": %lu}\n",
 	       patterns[which].name, percent, (unsigned long long)info.faults, (unsigned long long)cost, used * 4,
-	       (unsigned long long)info.held / 1024, in_huge_pages(fd) * 4);
+	       (unsigned long long)info.held / 1024, count_in_huge_pages(fd) * 4);
 	fflush(stdout);
 }
 
@@ -210,8 +212,8 @@ static unsigned long available_kib(void)
 	return kib;
 }
 
-/* A process that leaves @mib available, until we end. */
-static void hog(unsigned int mib)
+/* Start a process that leaves only @mib MiB available, until this process ends. */
+static void start_hog(unsigned int mib)
 {
 	int ready[2];
 	char c;
@@ -235,7 +237,8 @@ static void hog(unsigned int mib)
 		die("hog");
 }
 
-static bool named(const char *list, const char *name)
+/* Whether a list of names, separated by commas, has this one. */
+static bool has_name(const char *list, const char *name)
 {
 	size_t n = strlen(name);
 
@@ -250,7 +253,7 @@ static char *next_word(char **list)
 	return strsep(list, ",");
 }
 
-static void wait_for(pid_t pid, struct rusage *usage)
+static void wait_for_child(pid_t pid, struct rusage *usage)
 {
 	int status;
 
@@ -262,7 +265,8 @@ static void wait_for(pid_t pid, struct rusage *usage)
 	}
 }
 
-/* The command under the library, its output to /dev/null, its report read back. */
+/* Run the command under the library with each threshold. Its output goes to /dev/null, and the
+ * library's report is read through a pipe. */
 static void run_program(const char *name, char *percents, char **command)
 {
 	for (char *percent; (percent = next_word(&percents));) {
@@ -298,14 +302,14 @@ static void run_program(const char *name, char *percents, char **command)
 
 			unsigned long huge, of;
 
-			/* A pipeline has several; the biggest is meant. */
+			/* A pipeline prints several reports; the one of the largest process counts. */
 			if (colon && sscanf(colon, "coverage: %lu of %lu resident", &huge, &of) == 2 && of > resident) {
 				in_huge = huge;
 				resident = of;
 			}
 		}
-		wait_for(pid, &usage);
-		/* Not the stamp counter: it runs on while a program waits for the disk. */
+		wait_for_child(pid, &usage);
+		/* The time stamp counter would also count while a program waits for the disk. */
 		cost = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000ULL +
 		       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000ULL;
 		fclose(report);
@@ -331,19 +335,19 @@ int main(int argc, char **argv)
 	}
 	pages = atoi(argv[2]) / 2 * BLOCK_PAGES;
 	if (atoi(argv[1]))
-		hog(atoi(argv[1]));
+		start_hog(atoi(argv[1]));
 	for (char *percents = argv[3], *percent; (percent = next_word(&percents));)
 		for (unsigned int i = 0; i < sizeof(patterns) / sizeof(*patterns); i++) {
 			pid_t pid;
 
-			if (!named(argv[4], patterns[i].name) && !named(argv[4], "all"))
+			if (!has_name(argv[4], patterns[i].name) && !has_name(argv[4], "all"))
 				continue;
 			pid = fork();
 			if (!pid) {
-				one(percent, i);
+				run_pattern(percent, i);
 				exit(0);
 			}
-			wait_for(pid, NULL);
+			wait_for_child(pid, NULL);
 		}
 	return 0;
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: MIT
 /*
- * A model of a data TLB of two levels, for machines whose counters can't be read. It
+ * A model of a data TLB of two levels, for machines whose counters cannot be read. It
  * follows a program's loads and stores, as valgrind's tool lackey reports them
  * (--trace-mem=yes) on standard input, and asks the kernel which of the program's 2 MiB
- * blocks are mapped by one entry. A model: no speculation, no page-walk caches, one
- * thread, the least recently used entry goes.
+ * blocks are mapped by one entry. As a model it has no speculation, no page-walk caches and
+ * one thread, and it always replaces the entry that was least recently used.
  *
- *   tlb_model --pid PID [--accesses N]     page sizes of that process, looked up
- *                                          now and again (each 500,000 accesses)
- *   tlb_model [--huge FROM-TO]...          of these hexadecimal ranges: for tests
+ *   tlb_model --pid PID [--accesses N]     the page sizes of that process, which are
+ *                                          looked up every 500,000 accesses
+ *   tlb_model [--huge FROM-TO]...          2 MiB pages in these hexadecimal ranges, for tests
  *
  * The processor is Intel's Skylake-SP: L1 64 entries for 4 KiB pages and 32 for 2 MiB
  * ones, 4 ways each; L2 1536 entries for both, 12 ways (Intel 64 and IA-32
  * Architectures Optimization Reference Manual, table of cache and TLB parameters).
  *
- * Prints a line of JSON. An access that crosses into another page counts for both.
+ * Prints a line of JSON. An access that crosses into another page counts for both pages.
  */
+#include "../command/pagemap_scan.h"
+
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,18 +26,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PAGE_SHIFT 12
 #define HUGE_SHIFT 21
-#define LOOK_EACH 500000
-#define BLOCKS_MAX (1 << 20) /* 2 TiB of 2 MiB pages */
+#define LOOK_EVERY 500000
+#define BLOCKS_MAX (1 << 20) /* these cover 2 TiB */
 
-/* A set-associative cache of page numbers; the most recently used stands first. */
+/* A set-associative cache of page numbers; in each set the most recently used comes first. */
 struct tlb {
 	unsigned int sets, ways;
-	uint64_t *tags; /* 0: empty */
+	uint64_t *tags; /* 0 for an empty entry */
 };
 
 enum { LOAD, STORE, KINDS };
@@ -59,8 +60,8 @@ static void tlb_init(struct tlb *t)
 		die("calloc");
 }
 
-/* Is it there? From now on it is. */
-static bool tlb_look(struct tlb *t, uint64_t page, bool huge)
+/* Whether the page is in the TLB; from now on it is. */
+static bool tlb_access(struct tlb *t, uint64_t page, bool huge)
 {
 	uint64_t *set = t->tags + page % t->sets * t->ways, tag = page << 2 | (uint64_t)huge << 1 | 1;
 	unsigned int i;
@@ -93,15 +94,15 @@ static bool is_huge(uint64_t block)
 	return was;
 }
 
-static void touch(uint64_t addr, int kind)
+static void access_page(uint64_t addr, int kind)
 {
 	bool huge = is_huge(addr >> HUGE_SHIFT);
 	uint64_t page = addr >> (huge ? HUGE_SHIFT : PAGE_SHIFT);
 
-	if (tlb_look(huge ? &l1_huge : &l1_small, page, huge))
+	if (tlb_access(huge ? &l1_huge : &l1_small, page, huge))
 		return;
 	misses[0][kind]++;
-	if (!tlb_look(&l2, page, huge))
+	if (!tlb_access(&l2, page, huge))
 		misses[1][kind]++;
 }
 
@@ -111,44 +112,25 @@ static void add_blocks(uint64_t start, uint64_t end)
 		blocks[nr_blocks++] = b;
 }
 
-/* PAGEMAP_SCAN of linux/fs.h, since 6.7; older headers lack it. */
-struct scan_range {
-	uint64_t start, end, categories;
-};
-
-struct scan {
-	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-#define SCAN _IOWR('f', 16, struct scan)
-#define SCAN_HUGE (1 << 6)
-
-static bool scan(int fd, uint64_t start, uint64_t end)
+/* Add the 2 MiB pages of a range. False before Linux 6.7, which cannot tell them like this. */
+static bool add_by_scan(int fd, uint64_t start, uint64_t end)
 {
-	struct scan_range ranges[64];
+	struct pagemap_range ranges[64];
 
 	while (start < end) {
-		struct scan arg = {.size = sizeof(arg),
-				   .start = start,
-				   .end = end,
-				   .vec = (uintptr_t)ranges,
-				   .vec_len = 64,
-				   .category_mask = SCAN_HUGE,
-				   .return_mask = SCAN_HUGE};
-		int n = ioctl(fd, SCAN, &arg);
+		int n = pagemap_scan(fd, start, end, ranges, 64, &start);
 
 		if (n < 0)
 			return false;
 		for (int i = 0; i < n; i++)
 			add_blocks(ranges[i].start, ranges[i].end);
-		start = arg.walk_end;
 	}
 	return true;
 }
 
-/* Before 6.7: 512 frames in a row, the first at a multiple of 512. Needs root. */
-static void by_frames(int fd, uint64_t start, uint64_t end)
+/* The same before Linux 6.7: a 2 MiB page is 512 frames in a row, of which the first is a multiple
+ * of 512. Only root can see frames. */
+static void add_by_frames(int fd, uint64_t start, uint64_t end)
 {
 	const uint64_t present = 1ull << 63, frame = (1ull << 55) - 1, size = 1 << HUGE_SHIFT;
 
@@ -166,8 +148,8 @@ static void by_frames(int fd, uint64_t start, uint64_t end)
 	}
 }
 
-/* Ask the kernel which blocks are huge pages now. */
-static void look(void)
+/* Ask the kernel which blocks are 2 MiB pages now. */
+static void look_up_blocks(void)
 {
 	char path[64], line[512];
 	FILE *maps;
@@ -177,7 +159,7 @@ static void look(void)
 	fd = open(path, O_RDONLY);
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
 	maps = fopen(path, "r");
-	if (fd < 0 || !maps) { /* it has ended: what was, stays */
+	if (fd < 0 || !maps) { /* the process has ended: the last answer stays */
 		if (maps)
 			fclose(maps);
 		return;
@@ -190,8 +172,8 @@ static void look(void)
 		if (sscanf(line, "%lx-%lx %c", &start, &end, &access) != 3 || end - start < 1 << HUGE_SHIFT ||
 		    start >> 47)
 			continue;
-		if (!scan(fd, start, end))
-			by_frames(fd, start, end);
+		if (!add_by_scan(fd, start, end))
+			add_by_frames(fd, start, end);
 	}
 	qsort(blocks, nr_blocks, sizeof(*blocks), by_number);
 	fclose(maps);
@@ -201,15 +183,16 @@ static void look(void)
 static void access_to(uint64_t addr, uint64_t size, int kind)
 {
 	accesses[kind]++;
-	touch(addr, kind);
+	access_page(addr, kind);
 	if (size && addr >> PAGE_SHIFT != (addr + size - 1) >> PAGE_SHIFT)
-		touch(addr + size - 1, kind);
-	if (pid && (accesses[LOAD] + accesses[STORE]) % LOOK_EACH == 0)
-		look();
+		access_page(addr + size - 1, kind);
+	if (pid && (accesses[LOAD] + accesses[STORE]) % LOOK_EVERY == 0)
+		look_up_blocks();
 }
 
-/* "I  addr,size", " L addr,size", " S addr,size", " M addr,size"; the rest is valgrind talking. */
-static void follow(void)
+/* Read the trace. Its lines are "I  addr,size", " L addr,size", " S addr,size" and " M addr,size";
+ * other lines are messages of valgrind. */
+static void follow_trace(void)
 {
 	char line[256];
 
@@ -235,12 +218,12 @@ static void follow(void)
 
 static const struct argp_option options[] = {
     {"pid", 'p', "PID", 0, "ask the kernel for the page sizes of this process", 0},
-    {"accesses", 'a', "N", 0, "stop after so many", 0},
-    {"huge", 'h', "FROM-TO", 0, "hexadecimal addresses that lie in 2 MiB pages", 0},
+    {"accesses", 'a', "N", 0, "stop after N accesses", 0},
+    {"huge", 'h', "FROM-TO", 0, "these hexadecimal addresses lie in 2 MiB pages", 0},
     {0},
 };
 
-static error_t parse(int key, char *arg, struct argp_state *state)
+static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	uint64_t from, to;
 	char *end;
@@ -251,7 +234,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		errno = 0;
 		from = strtoull(arg, &end, 10);
 		if (errno || *end || end == arg || *arg == '-' || !from || (key == 'p' && from > INT32_MAX))
-			argp_error(state, "'%s' is no positive number", arg);
+			argp_error(state, "'%s' is not a positive number", arg);
 		if (key == 'p')
 			pid = (pid_t)from;
 		else
@@ -259,7 +242,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'h':
 		if (sscanf(arg, "%lx-%lx", &from, &to) != 2 || from >= to)
-			argp_error(state, "'%s' is no range FROM-TO", arg);
+			argp_error(state, "'%s' is not a range FROM-TO", arg);
 		add_blocks(from, to);
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -268,15 +251,15 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 int main(int argc, char **argv)
 {
-	static const struct argp argp = {options, parse, NULL, "A model of a data TLB, driven by lackey's trace.",
-					 NULL,    NULL,  NULL};
+	static const struct argp argp = {
+	    options, parse_option, NULL, "A model of a data TLB, driven by lackey's trace.", NULL, NULL, NULL};
 
 	argp_parse(&argp, argc, argv, 0, NULL, NULL);
 	tlb_init(&l1_small);
 	tlb_init(&l1_huge);
 	tlb_init(&l2);
 	qsort(blocks, nr_blocks, sizeof(*blocks), by_number);
-	follow();
+	follow_trace();
 	printf("{\"instructions\": %lu, \"loads\": %lu, \"stores\": %lu, \"l1_load_misses\": %lu, \"l1_store_misses\": "
 	       "%lu, "
 	       "\"l2_load_misses\": %lu, \"l2_store_misses\": %lu, \"huge_blocks\": %zu}\n",

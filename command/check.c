@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* dphuge check: is the library at work in a process, and if not, why? */
-#include "command.h"
+/* `dphuge check`: is the library active in a process, and if not, why? */
+#include "check.h"
+#include "pid.h"
+#include "process.h"
+#include "program.h"
+#include "status.h"
 
 #include <argp.h>
 #include <fcntl.h>
-#include <stdlib.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What the process was started with, as far as we may read it; @text is "" otherwise. */
-static bool preload_of(pid_t pid, char text[PATH_MAX])
+/* Read the LD_PRELOAD that the process was started with; @text is "" if it had none. False
+ * if this user may not read its environment. */
+static bool read_preload(pid_t pid, char text[PATH_MAX])
 {
 	static char all[256 * 1024];
 	size_t n = 0;
@@ -32,16 +38,16 @@ static bool preload_of(pid_t pid, char text[PATH_MAX])
 	return true;
 }
 
-/* The library isn't in the process. */
-static void say_why_not(const struct process *process)
+/* Print why the library is not in the process. */
+static void print_why_not(const struct process *process)
 {
 	struct program program;
 	char preload[PATH_MAX], exe[64], file[PATH_MAX];
 	ssize_t n;
 	char *path;
 
-	if (!preload_of(process->pid, preload)) {
-		printf("its environment can't be read\n");
+	if (!read_preload(process->pid, preload)) {
+		printf("its environment cannot be read\n");
 		return;
 	}
 	if (!strstr(preload, "libdphuge.so")) {
@@ -52,7 +58,7 @@ static void say_why_not(const struct process *process)
 	for (path = strtok(preload, ": "); path && !strstr(path, "libdphuge.so"); path = strtok(NULL, ": "))
 		;
 	if (path && *path == '/' && access(path, F_OK)) {
-		printf("LD_PRELOAD names %s, which doesn't exist\n", path);
+		printf("LD_PRELOAD names %s, which does not exist\n", path);
 		return;
 	}
 	snprintf(exe, sizeof(exe), "/proc/%d/exe", process->pid);
@@ -64,19 +70,19 @@ static void say_why_not(const struct process *process)
 			return;
 		}
 	}
-	printf("LD_PRELOAD names %s, which the loader didn't take: the program printed why when it started, or it ran "
-	       "with more rights than its user then\n",
+	printf("LD_PRELOAD names %s, but the dynamic loader did not load it: the program printed the reason when it "
+	       "started, or it was started with more rights than its user has (setuid, for example)\n",
 	       path);
 }
 
-int cmd_check(int argc, char **argv)
+int check_main(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    NULL,
-	    parse_pid,
+	    pid_parse,
 	    "PID",
-	    "Say whether the library is active in process PID, with which backend, and if not, why.\v"
-	    "exit status: 0 active; 1 not; 2 a wrong argument.",
+	    "Say whether the library is active in process PID and with which backend, or why it is not active.\v"
+	    "exit status: 0 if it is active; 1 if it is not; 2 for a wrong argument.",
 	    NULL,
 	    NULL,
 	    NULL};
@@ -86,25 +92,27 @@ int cmd_check(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &pid);
 	switch (process_look(pid, &process)) {
 	case PROCESS_ACTIVE:
-		printf("%d (%s): active, backend %s, large from %llu bytes on; libdphuge %s, %s\n", pid, process.name,
-		       process.beacon.backend, (unsigned long long)process.beacon.threshold, process.beacon.version,
-		       process.library);
+		printf("%d (%s): active, backend %s, requests of %llu bytes and more are large; libdphuge %s, %s\n",
+		       pid, process.name, process.beacon.backend, (unsigned long long)process.beacon.threshold,
+		       process.beacon.version, process.library);
 		return STATUS_YES;
 	case PROCESS_IDLE:
 		printf("%d (%s): %s is loaded, but there is no large heap: %s\n", pid, process.name, process.library,
 		       process.beacon.no_backend);
 		return STATUS_NO;
 	case PROCESS_STARTING:
-		printf("%d (%s): not active yet: %s is starting, or is of another version than this command\n", pid,
-		       process.name, process.library);
+		printf("%d (%s): not active yet: %s is still starting, or its version is not the same as this "
+		       "command's\n",
+		       pid, process.name, process.library);
 		return STATUS_NO;
 	case PROCESS_FORBIDDEN:
-		printf("%d (%s): can't be looked into: that takes its user's rights, or root's\n", pid, process.name);
+		printf("%d (%s): this process cannot be examined: only its user and root may do so\n", pid,
+		       process.name);
 		return STATUS_NO;
 	case PROCESS_GONE: printf("%d: no such process\n", pid); return STATUS_NO;
 	case PROCESS_WITHOUT: break;
 	}
 	printf("%d (%s): not active: ", pid, process.name);
-	say_why_not(&process);
+	print_why_not(&process);
 	return STATUS_NO;
 }

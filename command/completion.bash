@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Completion of dphuge(1) for bash; installed as bash-completion's dphuge.
+# Completion of dphuge(1) for bash; it is installed as the file dphuge of bash-completion.
 _dphuge() {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} i
 	COMPREPLY=()
@@ -7,7 +7,7 @@ _dphuge() {
 		mapfile -t COMPREPLY < <(compgen -W "run stat check map doctor --help --version" -- "$word")
 		return
 	fi
-	# What stands behind the first word that is no option, or behind --, is a command's own.
+	# After the first word that is not an option, or after --, come a command and its words.
 	if [[ $command == run || $command == stat ]]; then
 		for ((i = 2; i < COMP_CWORD; i++)); do
 			case ${COMP_WORDS[i]} in
@@ -39,11 +39,12 @@ _dphuge() {
 	esac
 }
 
+# Complete a process ID.
 _dphuge_pids() {
 	mapfile -t COMPREPLY < <(cd /proc && compgen -W "$(echo [0-9]*)" -- "${COMP_WORDS[COMP_CWORD]}")
 }
 
-# The words from number $1 on are a command with its arguments.
+# Complete a command with its arguments, which begins at word number $1.
 _dphuge_command() {
 	if (($1 == COMP_CWORD)); then
 		mapfile -t COMPREPLY < <(compgen -c -- "${COMP_WORDS[COMP_CWORD]}")

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* The environment that brings the library into a program. What the settings may be
- * says the library alone: it's tried on /bin/true before. */
-#include "command.h"
+/* The environment that brings the library into a program. Only the library knows which
+ * values its settings may have, so they are tried on /bin/true first. */
+#include "environment.h"
+#include "library.h"
+#include "say.h"
+#include "status.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,45 +15,48 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void set(const char *name, const char *value)
+static void set_variable(const char *name, const char *value)
 {
 	if (value && setenv(name, value, 1))
-		die(STATUS_CANT_RUN, "%s can't be set: %s", name, strerror(errno));
+		say_and_exit(STATUS_CANT_RUN, "cannot set %s: %s", name, strerror(errno));
 }
 
-static void preload(void)
+static void set_preload(void)
 {
 	const char *before = getenv("LD_PRELOAD"), *library = library_path();
 	char *both;
 
 	if (access(library, R_OK))
-		die(STATUS_CANT_PRELOAD, "%s: %s; install dphuge, or run the command from its build folder", library,
-		    strerror(errno));
+		say_and_exit(STATUS_CANT_PRELOAD,
+			     "cannot read %s: %s; install dphuge, or run this command from its build folder", library,
+			     strerror(errno));
 	if (strpbrk(library, ": "))
-		die(STATUS_CANT_PRELOAD, "%s: LD_PRELOAD can't hold a path with a space or a colon", library);
+		say_and_exit(STATUS_CANT_PRELOAD, "%s: LD_PRELOAD cannot hold a path that has a space or a colon in it",
+			     library);
 	if (!before || !*before) {
-		set("LD_PRELOAD", library);
+		set_variable("LD_PRELOAD", library);
 		return;
 	}
 	if (strstr(before, "libdphuge.so"))
 		return;
 	if (asprintf(&both, "%s:%s", library, before) < 0)
-		die(STATUS_CANT_RUN, "out of memory");
-	set("LD_PRELOAD", both);
+		say_and_exit(STATUS_CANT_RUN, "out of memory");
+	set_variable("LD_PRELOAD", both);
 	free(both);
 }
 
-/* The library's own words about a wrong setting come through. */
+/* Start a program that does nothing with the settings. If one is wrong, the library prints
+ * that on standard error itself. */
 static void try_settings(void)
 {
-	void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* ignored, nobody could wait for it */
+	void (*before)(int) = signal(SIGCHLD, SIG_DFL); /* if it were ignored, waitpid() would fail */
 	int status;
 	pid_t pid = fork();
 
 	if (pid < 0)
-		die(STATUS_CANT_RUN, "fork: %s", strerror(errno));
+		say_and_exit(STATUS_CANT_RUN, "fork: %s", strerror(errno));
 	if (!pid) {
-		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* it ends by abort() */
+		setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* the library ends a program by abort() */
 		setenv("DPHUGE_STRICT", "1", 1);
 		unsetenv("DPHUGE_HELP");
 		unsetenv("DPHUGE_STATS");
@@ -59,20 +65,20 @@ static void try_settings(void)
 		_exit(STATUS_CANT_RUN);
 	}
 	if (waitpid(pid, &status, 0) != pid)
-		die(STATUS_CANT_RUN, "waitpid: %s", strerror(errno));
+		say_and_exit(STATUS_CANT_RUN, "waitpid: %s", strerror(errno));
 	signal(SIGCHLD, before);
 	if (!WIFEXITED(status) || WEXITSTATUS(status))
 		exit(STATUS_USAGE);
 }
 
-void setup_apply(const struct setup *setup)
+void environment_apply(const struct environment *chosen)
 {
-	preload();
-	set("DPHUGE_THRESHOLD", setup->threshold);
-	set("DPHUGE_BACKEND", setup->backend);
-	set("DPHUGE_PROMOTE", setup->promote);
-	set("DPHUGE_SMALL", setup->small);
-	if (setup->stats)
-		set("DPHUGE_STATS", "1");
+	set_preload();
+	set_variable("DPHUGE_THRESHOLD", chosen->threshold);
+	set_variable("DPHUGE_BACKEND", chosen->backend);
+	set_variable("DPHUGE_PROMOTE", chosen->promote);
+	set_variable("DPHUGE_SMALL", chosen->small);
+	if (chosen->stats)
+		set_variable("DPHUGE_STATS", "1");
 	try_settings();
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Where libdphuge.so is: beside this command in a build folder, else where it is
- * installed. */
-#include "command.h"
+/* Where libdphuge.so lies: in the build folder of this command if it lies in one, else
+ * where it is installed. */
+#include "library.h"
 
 #include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: MIT
-/* dphuge: one command to run programs with the library, and to see what it does. */
-#include "command.h"
+/* dphuge: run programs with the library, and see what it does. */
+#include "check.h"
+#include "doctor.h"
+#include "map.h"
+#include "run.h"
+#include "say.h"
+#include "stat.h"
+#include "status.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,16 +18,16 @@ static const struct {
 	const char *name, *what;
 	int (*call)(int argc, char **argv);
 } commands[] = {
-    {"run", "run a program with its large memory in 2 MiB pages", cmd_run},
-    {"stat", "how much of which process's heap is in 2 MiB pages", cmd_stat},
-    {"check", "is the library active in a process, and if not, why", cmd_check},
-    {"map", "a process's heap as a picture, a cell for each 2 MiB", cmd_map},
-    {"doctor", "is this machine set up, and what could be better", cmd_doctor},
+    {"run", "run a program with its large memory in 2 MiB pages", run_main},
+    {"stat", "show how much of each process's heap is in 2 MiB pages", stat_main},
+    {"check", "say whether the library is active in a process, and if not, why", check_main},
+    {"map", "draw a process's heap, with a cell for each 2 MiB", map_main},
+    {"doctor", "check whether this machine is set up well", doctor_main},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
-static void usage(FILE *to)
+static void show_usage(FILE *to)
 {
 	fprintf(to, "Usage: dphuge COMMAND [ARGS]\n\n");
 	for (size_t i = 0; i < COMMANDS; i++)
@@ -39,7 +46,7 @@ int main(int argc, char **argv)
 		return STATUS_YES;
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "help")) {
-		usage(stdout);
+		show_usage(stdout);
 		return STATUS_YES;
 	}
 	for (size_t i = 0; i < COMMANDS; i++) {
@@ -53,8 +60,8 @@ int main(int argc, char **argv)
 		}
 	}
 	if (*name)
-		say("'%s' is no command; run, stat, check, map and doctor are", name);
+		say("there is no command '%s'; the commands are run, stat, check, map and doctor", name);
 	else
-		usage(stderr);
+		show_usage(stderr);
 	return STATUS_USAGE;
 }

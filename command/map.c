@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: MIT
-/* dphuge map: a process's large heap in the terminal, a cell for each 2 MiB. */
-#include "command.h"
+/* `dphuge map`: draw a process's large heap in the terminal, with a cell for each 2 MiB. */
+#include "map.h"
 #include "driver.h"
 #include "pagemap.h"
+#include "pid.h"
+#include "process.h"
+#include "say.h"
+#include "size.h"
+#include "status.h"
+#include "vmas.h"
 
 #include <argp.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define CELLS 64 /* a row: 128 MiB */
+#define CELLS 64 /* in a row, which shows 128 MiB */
 
-/* By how many of four quarters of the block are touched on 4 KiB pages; [0]: none. */
+/* For blocks on 4 KiB pages, by how many quarters of the block are touched; [0] is for an
+ * untouched block. */
 static const char *const shades_utf8[] = {"·", "░", "▒", "▓", "▓"};
 static const char *const shades_ascii[] = {".", "-", "+", "*", "*"};
 #define GREEN "\033[32m"
@@ -27,11 +36,11 @@ struct picture {
 	const char *const *shades;
 	const char *huge, *unknown;
 	bool colours;
-	uint64_t next;      /* the block that comes next in the row */
-	unsigned int cells; /* in the row so far */
-	uint64_t empty;     /* blocks seen since that nothing has touched */
-	uint64_t count[3];  /* blocks by size of their pages */
-	uint64_t touched;   /* pages on 4 KiB */
+	uint64_t next;      /* address of the block that comes next in the row; 0: nothing is drawn yet */
+	unsigned int cells; /* drawn in this row */
+	uint64_t empty;     /* untouched blocks that were seen and not drawn yet */
+	uint64_t count[3];  /* blocks by enum page_size */
+	uint64_t touched;   /* 4 KiB pages */
 	bool failed;
 };
 
@@ -42,7 +51,7 @@ static void end_row(struct picture *p)
 	p->cells = 0;
 }
 
-static void cell(struct picture *p, const char *colour, const char *text)
+static void draw_cell(struct picture *p, const char *colour, const char *text)
 {
 	if (p->cells == CELLS)
 		end_row(p);
@@ -53,7 +62,7 @@ static void cell(struct picture *p, const char *colour, const char *text)
 	p->next += BLOCK_BYTES;
 }
 
-/* The untouched ones are drawn where they are few, and counted where they are many. */
+/* A few untouched blocks are drawn; of many, only the number is shown. */
 static void draw_empty(struct picture *p)
 {
 	if (p->empty > CELLS) {
@@ -62,26 +71,26 @@ static void draw_empty(struct picture *p)
 		p->next += p->empty * BLOCK_BYTES;
 	} else {
 		for (; p->empty; p->empty--)
-			cell(p, "", p->shades[0]);
+			draw_cell(p, "", p->shades[0]);
 	}
 	p->empty = 0;
 }
 
-static void draw(struct picture *p, const struct block *b)
+static void draw_block(struct picture *p, const struct block *b)
 {
 	p->count[b->size]++;
 	if (b->size == PAGES_SMALL)
 		p->touched += b->touched;
 	if (b->size == PAGES_HUGE)
-		cell(p, GREEN, p->huge);
+		draw_cell(p, GREEN, p->huge);
 	else if (b->size == PAGES_UNKNOWN)
-		cell(p, YELLOW, p->unknown);
+		draw_cell(p, YELLOW, p->unknown);
 	else
-		cell(p, YELLOW, p->shades[1 + (b->touched - 1) * 4 / BLOCK_PAGES]);
+		draw_cell(p, YELLOW, p->shades[1 + (b->touched - 1) * 4 / BLOCK_PAGES]);
 }
 
-/* On the driver it is the driver that knows best, if we may ask it. */
-static bool look(struct picture *p, const struct vma *vma, uint64_t from, uint64_t to, struct block *b)
+/* The driver knows its own blocks best; only root may ask it. */
+static bool look_at_block(struct picture *p, const struct vma *vma, uint64_t from, uint64_t to, struct block *b)
 {
 	struct dphuge_block state;
 
@@ -96,7 +105,7 @@ static bool look(struct picture *p, const struct vma *vma, uint64_t from, uint64
 static void draw_vma(const struct vma *vma, void *arg)
 {
 	struct picture *p = arg;
-	/* Where no or all of its memory is in 2 MiB pages, the mapping's sum says it for each block. */
+	/* If all of a mapping's memory is in 2 MiB pages, or none of it, its sums say so for each of its blocks. */
 	bool all = vma->resident && vma->huge == vma->resident;
 
 	for (uint64_t at = vma->start, end; at < vma->end; at = end) {
@@ -104,49 +113,50 @@ static void draw_vma(const struct vma *vma, void *arg)
 
 		end = (at & ~(BLOCK_BYTES - 1)) + BLOCK_BYTES;
 		end = end < vma->end ? end : vma->end;
-		if (vma->resident && !look(p, vma, at, end, &b)) {
+		if (vma->resident && !look_at_block(p, vma, at, end, &b)) {
 			p->failed = true;
 			return;
 		}
 		if (!vma->resident || !b.touched) {
 			if (!p->next)
-				continue; /* nothing has been drawn */
+				continue; /* the picture begins with the first touched block */
 			p->empty++;
 			continue;
 		}
 		if (b.size == PAGES_UNKNOWN && (all || !vma->huge))
 			b.size = all ? PAGES_HUGE : PAGES_SMALL;
 		if (!p->next || b.address != p->next + p->empty * BLOCK_BYTES) {
-			end_row(p); /* another mapping, elsewhere */
+			end_row(p); /* this mapping lies elsewhere */
 			p->empty = 0;
 			p->next = b.address;
 		}
 		draw_empty(p);
-		draw(p, &b);
+		draw_block(p, &b);
 	}
 }
 
-static void legend(const struct picture *p)
+static void print_legend(const struct picture *p)
 {
-	char small[16];
+	char small[SIZE_TEXT_BYTES];
 
 	printf("%s %" PRIu64 " blocks are one 2 MiB page", p->huge, p->count[PAGES_HUGE]);
 	if (p->count[PAGES_UNKNOWN])
-		printf("   %s %" PRIu64 " full, of a size that this kernel doesn't tell (before 6.7)", p->unknown,
-		       p->count[PAGES_UNKNOWN]);
+		printf("   %s %" PRIu64 " are full, and this kernel (before 6.7) does not tell their page size",
+		       p->unknown, p->count[PAGES_UNKNOWN]);
 	printf("   %s%s%s %" PRIu64 " on 4 KiB pages, %s touched   %s untouched\n", p->shades[1], p->shades[2],
-	       p->shades[3], p->count[PAGES_SMALL], human(p->touched << 12, small), p->shades[0]);
+	       p->shades[3], p->count[PAGES_SMALL], size_text(p->touched << 12, small), p->shades[0]);
 }
 
-int cmd_map(int argc, char **argv)
+int map_main(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    NULL,
-	    parse_pid,
+	    pid_parse,
 	    "PID",
-	    "Draw the large heap of process PID, a cell for each 2 MiB: one page, or how much of it is touched on "
-	    "4 KiB pages.\v"
-	    "exit status: 0; 1 if PID has no large heap, or may not be looked into; 2 for a wrong argument.",
+	    "Draw the large heap of process PID. Each cell shows 2 MiB: whether they are one 2 MiB page or, if they "
+	    "are "
+	    "on 4 KiB pages, how much of them is touched.\v"
+	    "exit status: 0; 1 if PID has no large heap or cannot be examined; 2 for a wrong argument.",
 	    NULL,
 	    NULL,
 	    NULL};
@@ -164,11 +174,11 @@ int cmd_map(int argc, char **argv)
 	p.unknown = utf8 ? "▓" : "?";
 	p.colours = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
 	if (process_look(pid, &process) != PROCESS_ACTIVE) {
-		say("%d: no process with a large heap; `dphuge check %d` says why", pid, pid);
+		say("process %d has no large heap; `dphuge check %d` says why", pid, pid);
 		return STATUS_NO;
 	}
 	if (!pagemap_open(pid, &p.pages)) {
-		say("%d: /proc/%d/pagemap can't be opened: that takes its user's rights, or root's", pid, pid);
+		say("cannot open /proc/%d/pagemap: only the user of the process and root may do so", pid);
 		return STATUS_NO;
 	}
 	printf("%d (%s), backend %s, %d MiB a row\n", pid, process.name, process.beacon.backend, CELLS * 2);
@@ -177,9 +187,9 @@ int cmd_map(int argc, char **argv)
 	end_row(&p);
 	pagemap_close(&p.pages);
 	if (p.failed) {
-		say("%d: it ended meanwhile", pid);
+		say("process %d ended before its heap was drawn", pid);
 		return STATUS_NO;
 	}
-	legend(&p);
+	print_legend(&p);
 	return STATUS_YES;
 }

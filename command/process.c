@@ -1,20 +1,22 @@
 // SPDX-License-Identifier: MIT
 /*
- * The library inside another process: /proc/PID/maps says where its data are mapped,
- * and process_vm_readv(2) reads its beacon there (preload/beacon.h). Who may trace a
- * process may do that; nobody else. What is read is a stranger's, if root looks:
- * nothing of it is trusted, and no file of his is parsed.
+ * The library inside another process. /proc/PID/maps says where its data are mapped, and
+ * process_vm_readv(2) reads its beacon there (preload/beacon.h). Only those who may trace
+ * the process can do that. When root looks, the process may belong to anybody: nothing
+ * that is read from it is trusted, and no file that it names is parsed.
  */
-#include "command.h"
+#include "process.h"
+#include "line.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE_BYTES 4096u
-#define DATA_MAX (16u << 20) /* of the library; a tenth of a MiB would do */
+#define DATA_MAX (16u << 20) /* of the library's data; it has a tenth of a MiB */
 
 static bool read_memory(pid_t pid, uint64_t from, void *to, size_t size)
 {
@@ -23,7 +25,7 @@ static bool read_memory(pid_t pid, uint64_t from, void *to, size_t size)
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
 }
 
-/* The beacon in [from, to) of the process, if it starts a page there. */
+/* Read the beacon if it lies in [from, to) of the process; it begins at a page. */
 static bool find_beacon(struct process *process, uint64_t from, uint64_t to)
 {
 	struct dphuge_beacon *b = &process->beacon;
@@ -35,7 +37,8 @@ static bool find_beacon(struct process *process, uint64_t from, uint64_t to)
 	return false;
 }
 
-/* Of whatever a stranger may have chosen, only what a terminal and Prometheus can take. */
+/* A stranger may have chosen this text: leave only what is safe on a terminal and in the
+ * output for Prometheus. */
 static void make_plain(char *text, size_t size)
 {
 	text[size - 1] = 0;
@@ -54,7 +57,7 @@ enum process_state process_look(pid_t pid, struct process *process)
 
 	*process = (struct process){.pid = pid};
 	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
-	if (!line_of(path, process->name, sizeof(process->name)))
+	if (!line_first(path, process->name, sizeof(process->name)))
 		return PROCESS_GONE;
 	make_plain(process->name, sizeof(process->name));
 	snprintf(path, sizeof(path), "/proc/%d/maps", pid);
@@ -71,7 +74,7 @@ enum process_state process_look(pid_t pid, struct process *process)
 		file[strcspn(file, "\n")] = 0;
 		snprintf(process->library, sizeof(process->library), "%s", file);
 		there = true;
-		if (rights[0] != 'r' || rights[2] != '-') /* code */
+		if (rights[0] != 'r' || rights[2] != '-') /* its code, not its data */
 			continue;
 		readable = read_memory(pid, from, line, 1) || errno != EPERM;
 		found = readable && to - from <= DATA_MAX && find_beacon(process, from, to);
@@ -90,7 +93,7 @@ enum process_state process_look(pid_t pid, struct process *process)
 	return !found || !b->ready ? PROCESS_STARTING : *b->backend ? PROCESS_ACTIVE : PROCESS_IDLE;
 }
 
-#define ARENAS_READ_MAX 4096 /* a damaged process shan't keep us busy */
+#define ARENAS_READ_MAX 4096 /* so that a damaged process does not keep this command busy */
 
 bool process_figures(const struct process *process, struct heap_figures *figures)
 {

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Looking at processes: what their library says, and what the kernel does. */
-#include "driver.h"
+/* Processes with a large heap, and their figures, from the library, the kernel and the
+ * driver. */
 #include "rows.h"
+#include "driver.h"
+#include "say.h"
+#include "status.h"
+#include "vmas.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -11,7 +15,7 @@
 
 struct sum {
 	struct row *row;
-	uint64_t mapping; /* that was counted last */
+	uint64_t mapping; /* the number of the mapping that was counted last */
 };
 
 static void add_vma(const struct vma *vma, void *arg)
@@ -22,7 +26,7 @@ static void add_vma(const struct vma *vma, void *arg)
 
 	row->resident += vma->resident;
 	row->huge += vma->huge;
-	/* Parts of one mapping, cut by mprotect, have the same counters. */
+	/* Parts into which mprotect() has cut one mapping have the same counters. */
 	if (!vma->device || !driver_info(row->process.pid, vma->start, &info) || info.mapping == sum->mapping)
 		return;
 	sum->mapping = info.mapping;
@@ -32,7 +36,7 @@ static void add_vma(const struct vma *vma, void *arg)
 	row->fallbacks += info.fallbacks;
 }
 
-enum process_state row_look(pid_t pid, struct row *row)
+enum process_state rows_look_at(pid_t pid, struct row *row)
 {
 	struct sum sum = {row, 0};
 	enum process_state state;
@@ -45,13 +49,13 @@ enum process_state row_look(pid_t pid, struct row *row)
 												     : PROCESS_GONE;
 }
 
-static void add(struct rows *rows, const struct row *row)
+static void add_row(struct rows *rows, const struct row *row)
 {
 	if (rows->n == rows->room) {
 		rows->room = rows->room ? 2 * rows->room : 64;
 		rows->row = reallocarray(rows->row, rows->room, sizeof(*row));
 		if (!rows->row)
-			die(STATUS_NO, "out of memory");
+			say_and_exit(STATUS_NO, "out of memory");
 	}
 	rows->row[rows->n++] = *row;
 }
@@ -69,7 +73,7 @@ void rows_look(struct rows *rows)
 	struct dirent *entry;
 
 	if (!proc)
-		die(STATUS_NO, "/proc: %s", strerror(errno));
+		say_and_exit(STATUS_NO, "/proc: %s", strerror(errno));
 	rows->n = 0;
 	rows->forbidden = 0;
 	while ((entry = readdir(proc))) {
@@ -77,8 +81,8 @@ void rows_look(struct rows *rows)
 
 		if (!isdigit((unsigned char)*entry->d_name))
 			continue;
-		switch (row_look(atoi(entry->d_name), &row)) {
-		case PROCESS_ACTIVE: add(rows, &row); break;
+		switch (rows_look_at(atoi(entry->d_name), &row)) {
+		case PROCESS_ACTIVE: add_row(rows, &row); break;
 		case PROCESS_FORBIDDEN: rows->forbidden++; break;
 		default: break;
 		}

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
-/* dphuge run: a command with the library, after a look at whether that works. */
-#include "command.h"
+/* `dphuge run`: run a program with the library, once it is clear that this works. */
+#include "run.h"
+#include "environment.h"
+#include "program.h"
+#include "say.h"
+#include "status.h"
 
 #include <argp.h>
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,41 +17,44 @@
 enum { THRESHOLD = 256, BACKEND, PROMOTE, SMALL, STATS, DRY_RUN };
 
 static const struct argp_option options[] = {
-    {"threshold", THRESHOLD, "SIZE", 0, "requests of at least SIZE are large (64K to 1G; default 128K)", 0},
-    {"backend", BACKEND, "NAME", 0, "auto, driver, thp, hugetlb or base (default auto)", 0},
-    {"promote", PROMOTE, "PCT", 0, "driver: percent of a 2 MiB block to be touched before it is one page", 0},
-    {"small", SMALL, "WHERE", 0, "jemalloc, or huge: small requests are cut from the same memory", 0},
-    {"stats", STATS, NULL, 0, "report at exit", 0},
-    {"dry-run", DRY_RUN, NULL, 0, "show what would be run, and with what environment", 0},
-    {"verbose", 'v', NULL, 0, "show it, and run it", 0},
+    {"threshold", THRESHOLD, "SIZE", 0, "serve requests of at least SIZE from the large heap (64K to 1G; default 128K)",
+     0},
+    {"backend", BACKEND, "NAME", 0, "where memory comes from: auto, driver, thp, hugetlb or base (default auto)", 0},
+    {"promote", PROMOTE, "PCT", 0, "driver only: make a 2 MiB block one page when PCT percent of it has been touched",
+     0},
+    {"small", SMALL, "WHERE", 0, "who serves small requests: jemalloc, or huge for the large heap (default jemalloc)",
+     0},
+    {"stats", STATS, NULL, 0, "print a report when the program exits", 0},
+    {"dry-run", DRY_RUN, NULL, 0, "show the command and its environment, and do not run it", 0},
+    {"verbose", 'v', NULL, 0, "show the command and its environment, then run it", 0},
     {0},
 };
 
 struct job {
-	struct setup setup;
+	struct environment environment;
 	bool show, dry;
 	char **command;
 };
 
-static error_t parse(int key, char *value, struct argp_state *state)
+static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct job *job = state->input;
 
 	switch (key) {
-	case THRESHOLD: job->setup.threshold = value; return 0;
-	case BACKEND: job->setup.backend = value; return 0;
-	case PROMOTE: job->setup.promote = value; return 0;
-	case SMALL: job->setup.small = value; return 0;
-	case STATS: job->setup.stats = true; return 0;
+	case THRESHOLD: job->environment.threshold = value; return 0;
+	case BACKEND: job->environment.backend = value; return 0;
+	case PROMOTE: job->environment.promote = value; return 0;
+	case SMALL: job->environment.small = value; return 0;
+	case STATS: job->environment.stats = true; return 0;
 	case DRY_RUN: job->dry = true; return 0;
 	case 'v': job->show = true; return 0;
 	case ARGP_KEY_ARGS: job->command = state->argv + state->next; return 0;
-	case ARGP_KEY_NO_ARGS: argp_error(state, "no COMMAND"); return 0;
+	case ARGP_KEY_NO_ARGS: argp_error(state, "COMMAND is missing"); return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* In a form that a shell takes. */
+/* Print a word so that a shell reads it as one word. */
 static void show_word(FILE *to, const char *word)
 {
 	if (*word && !word[strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789%+,-./:=@_")]) {
@@ -61,7 +70,8 @@ static void show_word(FILE *to, const char *word)
 	fputc('\'', to);
 }
 
-static void show(FILE *to, char *const *command)
+/* Print the settings that are in the environment, and the command. */
+static void show_command(FILE *to, char *const *command)
 {
 	static const char *const names[] = {"LD_PRELOAD",     "DPHUGE_THRESHOLD", "DPHUGE_BACKEND",
 					    "DPHUGE_PROMOTE", "DPHUGE_SMALL",     "DPHUGE_STATS"};
@@ -82,16 +92,16 @@ static void show(FILE *to, char *const *command)
 	fflush(to);
 }
 
-int cmd_run(int argc, char **argv)
+int run_main(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    options,
-	    parse,
+	    parse_option,
 	    "[--] COMMAND [ARG...]",
 	    "Run COMMAND with its large memory in 2 MiB pages.\v"
-	    "What isn't set by an option is as the environment has it: see libdphuge(7).\n\n"
-	    "exit status: COMMAND's; 2 for a wrong argument; 125 if no library can be preloaded into COMMAND, 126 if "
-	    "it can't be run, 127 if it isn't found.",
+	    "A setting that has no option here is taken from the environment: see libdphuge(7).\n\n"
+	    "exit status: that of COMMAND; 2 for a wrong argument; 125 if no library can be preloaded into COMMAND; "
+	    "126 if it cannot be executed; 127 if it is not found.",
 	    NULL,
 	    NULL,
 	    NULL};
@@ -102,12 +112,12 @@ int cmd_run(int argc, char **argv)
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &job);
 	status = program_check(job.command[0], &program);
 	if (status)
-		die(status, "%s", program.why);
-	setup_apply(&job.setup);
+		say_and_exit(status, "%s", program.why);
+	environment_apply(&job.environment);
 	if (job.dry || job.show)
-		show(job.dry ? stdout : stderr, job.command);
+		show_command(job.dry ? stdout : stderr, job.command);
 	if (job.dry)
 		return STATUS_YES;
 	execv(program.path, job.command);
-	die(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANT_RUN, "%s: %s", program.path, strerror(errno));
+	say_and_exit(errno == ENOENT ? STATUS_NOT_FOUND : STATUS_CANT_RUN, "%s: %s", program.path, strerror(errno));
 }

@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
-/* The forms in which processes' heaps are shown: for people, for programs, and for
- * Prometheus (the text format of its "exposition formats" page). */
+/* The forms in which rows are shown: for people, for programs, and for Prometheus (the
+ * text format of its page "exposition formats"). */
+#include "show.h"
 #include "driver.h"
-#include "rows.h"
+#include "say.h"
+#include "size.h"
+#include "status.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
-/* A figure of a row or of the driver, as JSON and Prometheus have it. */
+/* A figure of a row or of the driver, and its names in JSON and in Prometheus. */
 struct figure {
 	const char *json, *metric, *type, *help;
-	size_t offset; /* of a uint64_t */
+	size_t offset; /* of its uint64_t in the structure */
 };
 
 #define FIGURE(of, field, json, metric, type, help)                                                                    \
@@ -22,16 +26,17 @@ struct figure {
 	}
 #define PROMOTIONS "Blocks that became a 2 MiB page."
 #define COPIES "4 KiB pages copied on write after a fork."
-#define FALLBACKS "Times no 2 MiB folio could be had."
+#define FALLBACKS "Times that no 2 MiB folio could be had."
 
 static const struct figure of_heap[] = {
     FIGURE(row, heap.live, "in_use", "in_use_bytes", "gauge", "In use, or kept by a thread for reuse."),
     FIGURE(row, resident, "resident", "resident_bytes", "gauge", "Resident memory of the large heap."),
-    FIGURE(row, huge, "huge", "huge_bytes", "gauge", "Of the resident memory, what is in 2 MiB pages."),
-    FIGURE(row, heap.dirty, "freed", "freed_bytes", "gauge", "Freed and not yet returned to the system."),
-    FIGURE(row, heap.purged, "returned", "returned_bytes_total", "counter", "Returned to the system since the start."),
+    FIGURE(row, huge, "huge", "huge_bytes", "gauge", "Resident memory that is in 2 MiB pages."),
+    FIGURE(row, heap.dirty, "freed", "freed_bytes", "gauge", "Freed, and not yet returned to the system."),
+    FIGURE(row, heap.purged, "returned", "returned_bytes_total", "counter",
+	   "Returned to the system since the process started."),
 };
-/* Of rows that are counted. */
+/* Rows have these if the driver told them: see counted in struct row. */
 static const struct figure of_mappings[] = {
     FIGURE(row, promotions, "promotions", "promotions_total", "counter", PROMOTIONS),
     FIGURE(row, copies, "copies", "copies_total", "counter", COPIES),
@@ -41,8 +46,8 @@ static const struct figure of_driver[] = {
     FIGURE(driver_counters, promotions, "promotions", "promotions_total", "counter", PROMOTIONS),
     FIGURE(driver_counters, copies, "copies", "copies_total", "counter", COPIES),
     FIGURE(driver_counters, fallbacks, "fallbacks", "fallbacks_total", "counter", FALLBACKS),
-    FIGURE(driver_counters, bytes, "bytes", "bytes", "gauge", "Held now."),
-    FIGURE(driver_counters, limit_bytes, "limit_bytes", "limit_bytes", "gauge", "What all may hold together."),
+    FIGURE(driver_counters, bytes, "bytes", "bytes", "gauge", "Memory that the driver holds now."),
+    FIGURE(driver_counters, limit_bytes, "limit_bytes", "limit_bytes", "gauge", "Memory that the driver may hold."),
 };
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -51,18 +56,19 @@ static uint64_t value_of(const struct figure *figure, const void *of)
 	return *(const uint64_t *)((const char *)of + figure->offset);
 }
 
-static double share(const struct row *row)
+/* Percent of the resident memory. */
+static double huge_share(const struct row *row)
 {
 	return row->resident ? 100.0 * (double)row->huge / (double)row->resident : 0;
 }
 
 static void show_row(FILE *to, const struct row *row, bool counters)
 {
-	char live[16], resident[16], dirty[16], purged[16];
+	char live[SIZE_TEXT_BYTES], resident[SIZE_TEXT_BYTES], dirty[SIZE_TEXT_BYTES], purged[SIZE_TEXT_BYTES];
 
 	fprintf(to, "%7d %-15.15s %-8s %10s %10s %5.1f %% %10s %10s", row->process.pid, row->process.name,
-		row->process.beacon.backend, human(row->heap.live, live), human(row->resident, resident), share(row),
-		human(row->heap.dirty, dirty), human(row->heap.purged, purged));
+		row->process.beacon.backend, size_text(row->heap.live, live), size_text(row->resident, resident),
+		huge_share(row), size_text(row->heap.dirty, dirty), size_text(row->heap.purged, purged));
 	if (counters && row->counted)
 		fprintf(to, " %10" PRIu64 " %10" PRIu64 " %10" PRIu64, row->promotions, row->copies, row->fallbacks);
 	fputc('\n', to);
@@ -71,15 +77,16 @@ static void show_row(FILE *to, const struct row *row, bool counters)
 static void show_driver(FILE *to)
 {
 	struct driver_counters c;
-	char held[16], limit[16];
+	char held[SIZE_TEXT_BYTES], limit[SIZE_TEXT_BYTES];
 
 	if (driver_counters(&c))
-		fprintf(to, "driver: %llu promotions, %llu pages copied on write, %llu fallbacks; %s held of %s\n",
+		fprintf(to,
+			"driver: %llu promotions, %llu pages copied on write, %llu fallbacks; %s held of at most %s\n",
 			(unsigned long long)c.promotions, (unsigned long long)c.copies, (unsigned long long)c.fallbacks,
-			human(c.bytes, held), human(c.limit_bytes, limit));
+			size_text(c.bytes, held), size_text(c.limit_bytes, limit));
 }
 
-static void put(struct json_object *to, const struct figure *figures, size_t n, const void *of)
+static void add_figures(struct json_object *to, const struct figure *figures, size_t n, const void *of)
 {
 	for (size_t i = 0; i < n; i++)
 		json_object_object_add(to, figures[i].json, json_object_new_uint64(value_of(&figures[i], of)));
@@ -92,9 +99,9 @@ static struct json_object *json_of(const struct row *row)
 	json_object_object_add(o, "pid", json_object_new_int(row->process.pid));
 	json_object_object_add(o, "command", json_object_new_string(row->process.name));
 	json_object_object_add(o, "backend", json_object_new_string(row->process.beacon.backend));
-	put(o, of_heap, COUNT(of_heap), row);
+	add_figures(o, of_heap, COUNT(of_heap), row);
 	if (row->counted)
-		put(o, of_mappings, COUNT(of_mappings), row);
+		add_figures(o, of_mappings, COUNT(of_mappings), row);
 	return o;
 }
 
@@ -107,7 +114,7 @@ static void show_json(FILE *to, const struct rows *rows)
 		json_object_array_add(processes, json_of(&rows->row[i]));
 	if (driver_counters(&c)) {
 		driver = json_object_new_object();
-		put(driver, of_driver, COUNT(of_driver), &c);
+		add_figures(driver, of_driver, COUNT(of_driver), &c);
 	}
 	json_object_object_add(all, "processes", processes);
 	json_object_object_add(all, "driver", driver);
@@ -115,7 +122,7 @@ static void show_json(FILE *to, const struct rows *rows)
 	json_object_put(all);
 }
 
-/* @value is a stranger's: process_look() has left only printable ASCII of it. */
+/* A stranger may have chosen @value; process_look() has left only printable ASCII in it. */
 static void show_label(FILE *to, const char *name, const char *value)
 {
 	fprintf(to, ",%s=\"", name);
@@ -133,7 +140,7 @@ static void show_head(FILE *to, const char *of, const struct figure *figure)
 		figure->metric, figure->type);
 }
 
-/* A figure of each process, or of those on the driver only. */
+/* One figure of each process, or only of those for which the driver told it. */
 static void show_metric(FILE *to, const struct rows *rows, const struct figure *figure, bool counted)
 {
 	show_head(to, "heap", figure);
@@ -177,21 +184,21 @@ static void show_table(FILE *to, const struct rows *rows)
 	for (size_t i = 0; i < rows->n; i++)
 		show_row(to, &rows->row[i], counters);
 	if (!rows->n)
-		fprintf(to, "no process with a large heap\n");
+		fprintf(to, "no process has a large heap\n");
 	if (rows->forbidden)
-		fprintf(to, "%u processes can't be looked into: that takes root\n", rows->forbidden);
+		fprintf(to, "%u processes cannot be examined: only root may do so\n", rows->forbidden);
 }
 
-void rows_show(FILE *to, enum form form, bool again, const struct rows *rows)
+void show_rows(FILE *to, enum show_form form, bool again, const struct rows *rows)
 {
 	switch (form) {
-	case FORM_JSON: show_json(to, rows); break;
-	case FORM_PROMETHEUS: show_prometheus(to, rows); break;
-	case FORM_TABLE:
+	case SHOW_JSON: show_json(to, rows); break;
+	case SHOW_PROMETHEUS: show_prometheus(to, rows); break;
+	case SHOW_TABLE:
 		if (again && isatty(fileno(to)))
-			fprintf(to, "\033[H\033[J"); /* home, and clear what follows */
+			fprintf(to, "\033[H\033[J"); /* move to the top left corner, and clear the screen from there */
 		show_table(to, rows);
 	}
-	if (fflush(to)) /* a full disk, say */
-		die(STATUS_NO, "the output can't be written: %s", strerror(errno));
+	if (fflush(to)) /* the disk may be full */
+		say_and_exit(STATUS_NO, "cannot write the output: %s", strerror(errno));
 }

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: MIT
-/* dphuge stat: how much of which process's large heap is in 2 MiB pages; once, or over
- * and over, or of a command while it runs. */
+/* `dphuge stat`: how much of each process's large heap is in 2 MiB pages; once, or again
+ * and again, or of a command while it runs. */
+#include "stat.h"
+#include "environment.h"
+#include "pid.h"
+#include "program.h"
 #include "rows.h"
+#include "say.h"
+#include "show.h"
+#include "status.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -14,64 +23,62 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAMPLE_SECONDS 0.05 /* of a command, where no other interval is asked for */
+#define SAMPLE_SECONDS 0.05 /* how often a command is examined, if the user names no interval */
 
 struct job {
 	pid_t pid;
 	char **command;
-	double interval; /* seconds; 0: once */
-	enum form form;
+	double interval; /* in seconds; 0: once only */
+	enum show_form form;
 };
 
 enum { JSON = 256, PROMETHEUS };
 
 static const struct argp_option options[] = {
-    {"interval", 'i', "S", 0, "again every S seconds (0.01 to 86400), until it ends or is interrupted", 0},
-    {"json", JSON, NULL, 0, "as JSON, an object a line; sizes in bytes", 0},
-    {"prometheus", PROMETHEUS, NULL, 0, "in Prometheus's text format", 0},
+    {"interval", 'i', "S", 0, "repeat every S seconds (0.01 to 86400), until the process ends or Ctrl-C is pressed", 0},
+    {"json", JSON, NULL, 0, "print JSON: one object on a line, with sizes in bytes", 0},
+    {"prometheus", PROMETHEUS, NULL, 0, "print the text format of Prometheus", 0},
     {0},
 };
 
-static double seconds(const char *text, struct argp_state *state)
+static double parse_seconds(const char *text, struct argp_state *state)
 {
 	char *end;
 	double s = strtod(text, &end);
 
 	if (end == text || *end || !(s >= 0.01 && s <= 86400))
-		argp_error(state, "--interval '%s': 0.01 to 86400 seconds are allowed", text);
+		argp_error(state, "--interval '%s': this is not a number of seconds from 0.01 to 86400", text);
 	return s;
 }
 
-static error_t parse(int key, char *value, struct argp_state *state)
+static error_t parse_option(int key, char *value, struct argp_state *state)
 {
 	struct job *job = state->input;
 
 	switch (key) {
-	case 'i': job->interval = seconds(value, state); return 0;
-	case JSON: job->form = FORM_JSON; return 0;
-	case PROMETHEUS: job->form = FORM_PROMETHEUS; return 0;
+	case 'i': job->interval = parse_seconds(value, state); return 0;
+	case JSON: job->form = SHOW_JSON; return 0;
+	case PROMETHEUS: job->form = SHOW_PROMETHEUS; return 0;
 	case ARGP_KEY_ARG:
-		/* What stands behind "--" is a command. */
+		/* What follows "--" is a command. */
 		if (state->quoted && state->next > state->quoted) {
 			job->command = state->argv + state->next - 1;
 			state->next = state->argc;
 		} else if (job->pid) {
-			argp_error(state, "one PID at a time; a command stands behind --");
+			argp_error(state, "only one PID can be given; put -- before a command");
 		} else {
-			job->pid = pid_of(value);
+			job->pid = pid_from_text(value);
 		}
 		return 0;
 	case ARGP_KEY_END:
 		if (job->pid && job->command)
-			argp_error(state, "a PID or a command, not both");
+			argp_error(state, "a PID and a command cannot be given together");
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* --- the three ways to go on ---------------------------------------------------- */
-
-static void rest(double s)
+static void sleep_seconds(double s)
 {
 	struct timespec t = {(time_t)s, (long)((s - (double)(time_t)s) * 1e9)};
 
@@ -84,10 +91,10 @@ static int stat_all(const struct job *job)
 
 	for (;;) {
 		rows_look(&rows);
-		rows_show(stdout, job->form, job->interval, &rows);
+		show_rows(stdout, job->form, job->interval, &rows);
 		if (!job->interval)
 			break;
-		rest(job->interval);
+		sleep_seconds(job->interval);
 	}
 	free(rows.row);
 	return STATUS_YES;
@@ -100,74 +107,78 @@ static int stat_one(const struct job *job)
 	bool seen = false;
 
 	for (;;) {
-		if (row_look(job->pid, &row) != PROCESS_ACTIVE) {
+		if (rows_look_at(job->pid, &row) != PROCESS_ACTIVE) {
 			if (seen)
 				return STATUS_YES; /* it has ended */
-			say("%d: no process with a large heap; `dphuge check %d` says why", job->pid, job->pid);
+			say("process %d has no large heap; `dphuge check %d` says why", job->pid, job->pid);
 			return STATUS_NO;
 		}
 		seen = true;
-		rows_show(stdout, job->form, job->interval, &rows);
+		show_rows(stdout, job->form, job->interval, &rows);
 		if (!job->interval)
 			return STATUS_YES;
-		rest(job->interval);
+		sleep_seconds(job->interval);
 	}
 }
 
-/* The fullest picture of the command's own process, when it has ended; standard output is
- * the command's. */
+/* Run the command, and show its process at the moment when most of its heap was resident.
+ * That goes to standard error, as standard output belongs to the command. */
 static int stat_command(const struct job *job)
 {
 	double interval = job->interval ? job->interval : SAMPLE_SECONDS;
-	struct setup setup = {0};
+	struct environment unchanged = {0};
 	struct program program;
 	struct row row, best = {0};
 	struct rows rows = {&best, 0, 1, 0};
-	struct pollfd end = {.events = POLLIN}; /* the command's */
+	struct pollfd end = {.events = POLLIN}; /* a pidfd of the command: readable when it has ended */
 	int status = program_check(job->command[0], &program);
 	pid_t pid;
 
 	if (status)
-		die(status, "%s", program.why);
-	setup_apply(&setup);
+		say_and_exit(status, "%s", program.why);
+	environment_apply(&unchanged);
 	signal(SIGCHLD, SIG_DFL);
 	pid = fork();
 	if (pid < 0)
-		die(STATUS_CANT_RUN, "fork: %s", strerror(errno));
+		say_and_exit(STATUS_CANT_RUN, "fork: %s", strerror(errno));
 	if (!pid) {
 		execv(program.path, job->command);
-		die(STATUS_CANT_RUN, "%s: %s", program.path, strerror(errno));
+		say_and_exit(STATUS_CANT_RUN, "%s: %s", program.path, strerror(errno));
 	}
 	end.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (end.fd < 0)
-		die(STATUS_CANT_RUN, "pidfd_open: %s", strerror(errno));
-	signal(SIGINT, SIG_IGN); /* the command's business */
+		say_and_exit(STATUS_CANT_RUN, "pidfd_open: %s", strerror(errno));
+	signal(SIGINT, SIG_IGN); /* these are for the command to handle */
 	signal(SIGQUIT, SIG_IGN);
 	do {
-		if (row_look(pid, &row) == PROCESS_ACTIVE && row.resident >= best.resident) {
+		if (rows_look_at(pid, &row) == PROCESS_ACTIVE && row.resident >= best.resident) {
 			best = row;
 			rows.n = 1;
 		}
 	} while (!poll(&end, 1, (int)(interval * 1000)));
 	if (waitpid(pid, &status, 0) != pid)
-		die(STATUS_CANT_RUN, "waitpid: %s", strerror(errno));
-	rows_show(stderr, job->form, false, &rows);
+		say_and_exit(STATUS_CANT_RUN, "waitpid: %s", strerror(errno));
+	show_rows(stderr, job->form, false, &rows);
 	if (!rows.n)
-		say("%s ended before it could be looked at, or had no large heap", program.path);
+		say("%s ended before it could be examined, or it had no large heap", program.path);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int cmd_stat(int argc, char **argv)
+int stat_main(int argc, char **argv)
 {
 	static const struct argp argp = {
 	    options,
-	    parse,
+	    parse_option,
 	    "[PID]\n[--] COMMAND [ARG...]",
-	    "Show how much of the large heap of process PID, of all, or of COMMAND while it runs, is in 2 MiB pages.\v"
-	    "IN USE counts what threads keep for reuse, FREED is what hasn't gone back to the system yet, "
-	    "RETURNED what has, since the start. Of a COMMAND the moment is shown at which most was resident, on "
-	    "standard error.\n\n"
-	    "exit status: 0; 1 if PID has no large heap; 2 for a wrong argument; COMMAND's, as `dphuge run`.",
+	    "Show how much of the large heap is in 2 MiB pages: of process PID, of all processes, or of COMMAND while "
+	    "it runs.\v"
+	    "IN USE includes what threads keep for reuse. FREED has not been returned to the system yet. RETURNED has "
+	    "been "
+	    "returned since the process started. A COMMAND is shown on standard error, at the moment when most of its "
+	    "heap "
+	    "was resident.\n\n"
+	    "exit status: 0; 1 if PID has no large heap; 2 for a wrong argument; with COMMAND, the same as of `dphuge "
+	    "run`.",
 	    NULL,
 	    NULL,
 	    NULL};

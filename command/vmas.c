@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
-/* Which pages the kernel gave a process's large heap: /proc/PID/smaps. */
-#include "command.h"
+/* What the kernel says of the mappings of a large heap, in /proc/PID/smaps. */
+#include "vmas.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
-static bool kilobytes(const char *line, const char *field, uint64_t *bytes)
+/* If the line is this field's, put its value into @bytes. */
+static bool read_field(const char *line, const char *field, uint64_t *bytes)
 {
 	size_t n = strlen(field);
 	uint64_t kb;
@@ -36,12 +38,12 @@ bool vmas_each(const struct process *process, void (*each)(const struct vma *vma
 				each(&vma, arg);
 			vma = (struct vma){.start = from, .end = to, .device = strstr(line, "/dev/dphuge") != NULL};
 			in = rights[0] == 'r' && (vma.device || (from >= window && to <= end));
-		} else if (kilobytes(line, "Rss", &n)) {
+		} else if (read_field(line, "Rss", &n)) {
 			vma.resident = n;
-		} else if (kilobytes(line, "AnonHugePages", &n) || kilobytes(line, "FilePmdMapped", &n)) {
+		} else if (read_field(line, "AnonHugePages", &n) || read_field(line, "FilePmdMapped", &n)) {
 			vma.huge += n;
-		} else if (kilobytes(line, "Private_Hugetlb", &n) || kilobytes(line, "Shared_Hugetlb", &n)) {
-			vma.resident += n; /* not in Rss */
+		} else if (read_field(line, "Private_Hugetlb", &n) || read_field(line, "Shared_Hugetlb", &n)) {
+			vma.resident += n; /* Rss does not count it */
 			vma.huge += n;
 		}
 	}

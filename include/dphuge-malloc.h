@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * For programs that want to know whether they run on dphuge, or to set how a mapping
- * of /dev/dphuge gets its 2 MiB pages. Nothing needs to be linked, and where dphuge
- * isn't there the answers say so: link with -ldl if your libc is older than glibc 2.34.
+ * For programs that want to know whether they run on dphuge, or that want to set when
+ * the blocks of a mapping of /dev/dphuge become 2 MiB pages. No library of dphuge needs to be
+ * linked, and the functions report it if dphuge isn't there. With a glibc older than
+ * 2.34, link with -ldl.
  */
 #ifndef DPHUGE_MALLOC_H
 #define DPHUGE_MALLOC_H
@@ -17,10 +18,11 @@
 #include <unistd.h>
 
 /**
- * dphuge_backend() - where this process's large requests are served from
+ * dphuge_backend() - where the memory for this process's large requests comes from
  *
- * Return: "driver", "thp", "hugetlb" or "base" (as DPHUGE_BACKEND, libdphuge(7)), or
- * NULL: libdphuge.so isn't preloaded, or has no large heap here.
+ * Return: "driver", "thp", "hugetlb" or "base" (the values of DPHUGE_BACKEND, see
+ * libdphuge(7)), or NULL if libdphuge.so isn't preloaded, or if it has no large heap
+ * in this process.
  */
 static inline const char *dphuge_backend(void)
 {
@@ -31,13 +33,14 @@ static inline const char *dphuge_backend(void)
 }
 
 /**
- * dphuge_set_promote() - when blocks of a mapping become 2 MiB pages
- * @addr: an address inside a mapping of /dev/dphuge; all of the mapping is set, and a
- *	block of malloc's shares its mapping with others
- * @percent: 0 to 100: how much of a 2 MiB block is touched before; 0: at first touch
+ * dphuge_set_promote() - sets when the blocks of a mapping become 2 MiB pages
+ * @addr: an address inside a mapping of /dev/dphuge. The setting applies to the whole
+ *	mapping; a block from malloc() shares its mapping with other blocks
+ * @percent: 0 to 100: the percentage of a 2 MiB block that must be touched before it
+ *	becomes one 2 MiB page; 0: at the first touch
  *
- * Return: 0, or -1 with errno: EINVAL (@percent), ENXIO (@addr isn't such memory),
- * ENOENT, ENXIO or EACCES (no device).
+ * Return: 0, or -1 with errno: EINVAL (@percent is out of range), ENXIO (@addr isn't in a
+ * mapping of the device), or ENOENT, ENXIO or EACCES (the device can't be opened).
  */
 static inline int dphuge_set_promote(const void *addr, unsigned int percent)
 {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Fork, and writes afterwards.
+ * What fork, and writes afterwards, do to a block.
  *
- * A fork shares bases and overlays by reference and unmaps the parent's pages,
+ * A fork shares folios and overlays by reference and unmaps the parent's pages,
  * or leaves 2 MiB ones mapped for reading, so that both sides fault before they
- * write. A write copies 4 KiB into an
- * overlay of the writer's, never 2 MiB.
+ * write. A write copies 4 KiB into an overlay of the writer's, never 2 MiB.
  *
  * A page that is pinned when the fork happens, for I/O in flight, stays with
  * the process that pinned it and the child gets a copy at once: else the
@@ -16,130 +15,124 @@
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 
-#include "dphuge.h"
+#include "cow.h"
+#include "page.h"
 #include "trace.h"
+#include "vmas.h"
 
 /* How often is a single page mapped? (page_mapcount() of an order-0 page) */
-static int map_count(struct page *page)
+static int cow_map_count(struct page *page)
 {
 	return atomic_read(&page->_mapcount) + 1;
 }
 
-/*
- * Is page @i of the block the process's own, so that it may write it? @held:
- * the page if the caller has a reference to it, or NULL.
- */
 bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held)
 {
-	struct page *page = dph_overlay_page(b->over, i);
+	struct page *page = dph_overlay_entry(b->over, i);
 
 	if (!page)
 		return dph_block_exclusive(b, held);
-	if (page == DPH_HOLE || refcount_read(&b->over->users) > 1 ||
+	if (page == DPH_OVERLAY_HOLE || dph_overlay_shared(b->over) ||
 	    !dph_overlay_page_sole(page))
 		return false;
 	if (!dph_overlay_page_was_shared(page))
 		return true;
 	/* A relative that is gone may have left a reference in a pipe. */
-	if (page_ref_count(page) != 1 + map_count(page) + (held == page))
+	if (page_ref_count(page) != 1 + cow_map_count(page) + (held == page))
 		return false;
 	dph_overlay_page_claim(page);
 	return true;
 }
 
-/* Give the process a page @i of its own. 0, -ENOMEM or -ENOSPC. */
 int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 {
 	struct page *old = dph_block_page(b, i);
-	struct page *new = dph_page_alloc(b->region->user, vmf, DPH_GFP_PAGE);
+	struct page *new = dph_page_alloc(b->space->user, vmf, DPH_PAGE_GFP);
 	int err;
 
 	if (IS_ERR(new))
 		return PTR_ERR(new);
 	err = dph_block_own_overlay(b, GFP_KERNEL_ACCOUNT);
 	if (err) {
-		dph_page_free(b->region->user, new);
+		dph_page_free(b->space->user, new);
 		return err;
 	}
 	copy_highpage(new, old);
-	/* As dph_block_quiesce(), for one page. */
+	/* As in dph_block_quiesce(), but for one page. */
 	lock_page(old);
 	unlock_page(old);
 	dph_overlay_set(b->over, i, new);
-	dph_region_zap(b->region, (b->idx << DPH_BLOCK_SHIFT) + i, 1);
-	dph_block_drop_hidden_base(b);
-	dph_count(b->region, DPH_COPIES, 1);
+	dph_vmas_zap(b->space->mapping, b->space,
+		     (b->idx << DPH_BLOCK_SHIFT) + i, 1);
+	dph_block_drop_hidden_folio(b);
+	dph_count(&b->space->counts, DPH_COPIES, 1);
 	trace_dphuge_cow(b, 1);
 	return 0;
 }
 
-/*
- * The process has no relatives any more. Are all of the block's pages its own
- * for good, so that no write needs to be looked at?
- */
-bool dph_cow_settle(struct dph_block *b)
+bool dph_cow_settled(struct dph_block *b)
 {
 	unsigned int i;
 
-	if (dph_block_shared(b) || (b->base && !dph_block_exclusive(b, NULL)))
+	if (dph_block_shared(b) || (b->folio && !dph_block_exclusive(b, NULL)))
 		return false;
 	for (i = 0; b->over && i < DPH_BLOCK_PAGES; i++) {
-		struct page *page = b->over->slot[i];
-
-		if (page && page != DPH_HOLE && !dph_cow_writable(b, i, NULL))
+		if (dph_overlay_page(b->over, i) &&
+		    !dph_cow_writable(b, i, NULL))
 			return false;
 	}
 	return true;
 }
 
-static struct page *copy_of(struct dph_region *r, struct page *from)
+static struct page *cow_copy_of(struct dph_space *space, struct page *from)
 {
-	struct page *page = dph_page_alloc(r->user, NULL, DPH_GFP_PAGE);
+	struct page *page = dph_page_alloc(space->user, NULL, DPH_PAGE_GFP);
 
 	if (!IS_ERR(page)) {
 		copy_highpage(page, from);
-		dph_count(r, DPH_FORK_COPIES, 1);
+		dph_count(&space->counts, DPH_FORK_COPIES, 1);
 	}
 	return page;
 }
 
-static bool pinned(struct page *page)
+/* Does I/O hold @page, which one table has? */
+static bool cow_pinned(struct page *page)
 {
 	return dph_overlay_page_sole(page) && page_ref_count(page) != 1;
 }
 
 /* The child's overlay: the parent's, but for copies of pinned pages. */
-static int share_overlay(struct dph_block *pb, struct dph_block *cb)
+static int cow_share_overlay(struct dph_block *pb, struct dph_block *cb)
 {
 	struct dph_overlay *over = pb->over;
 	bool any_pinned = false;
 	unsigned int i;
 
 	for (i = 0; i < DPH_BLOCK_PAGES; i++)
-		if (over->slot[i] && over->slot[i] != DPH_HOLE)
-			any_pinned |= refcount_read(&over->users) == 1 &&
-				      pinned(over->slot[i]);
+		if (dph_overlay_page(over, i))
+			any_pinned |= !dph_overlay_shared(over) &&
+				      cow_pinned(over->slot[i]);
 	if (!any_pinned) {
 		for (i = 0; i < DPH_BLOCK_PAGES; i++)
-			if (over->slot[i] && over->slot[i] != DPH_HOLE)
+			if (dph_overlay_page(over, i))
 				dph_overlay_page_mark_shared(over->slot[i]);
 		refcount_inc(&over->users);
 		cb->over = over;
 		return 0;
 	}
 
-	cb->over = dph_overlay_alloc(cb->region->user, GFP_KERNEL_ACCOUNT);
+	cb->over = dph_overlay_alloc(cb->space->user, GFP_KERNEL_ACCOUNT);
 	if (!cb->over)
 		return -ENOMEM;
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		struct page *page = over->slot[i];
 
-		if (!page || page == DPH_HOLE) {
+		if (!page || page == DPH_OVERLAY_HOLE) {
 			dph_overlay_set(cb->over, i, page);
 			continue;
 		}
-		if (pinned(page)) {
-			page = copy_of(pb->region, page);
+		if (cow_pinned(page)) {
+			page = cow_copy_of(pb->space, page);
 			if (IS_ERR(page))
 				return PTR_ERR(page);
 		} else {
@@ -150,66 +143,59 @@ static int share_overlay(struct dph_block *pb, struct dph_block *cb)
 	return 0;
 }
 
-/* The parent's base is pinned and stays its own: the child gets a copy. */
-static int copy_base(struct dph_block *pb, struct dph_block *cb)
+/* The parent's folio is pinned and stays its own: the child gets a copy. */
+static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 {
-	struct dph_region *parent = pb->region;
-	struct dph_base *from = pb->base;
-	struct dph_base *base = dph_base_alloc(parent->user, NULL);
+	struct dph_space *parent = pb->space;
+	struct dph_folio *from = pb->folio;
+	struct dph_folio *folio = dph_folio_alloc(parent->user, NULL);
 	unsigned int i;
 	int err;
 
-	if (!base) {
-		dph_count(parent, DPH_FALLBACKS, 1);
+	if (!folio) {
+		dph_count(&parent->counts, DPH_FALLBACKS, 1);
 		err = dph_block_own_overlay(cb, GFP_KERNEL_ACCOUNT);
 		if (err)
 			return err;
 	}
 	for_each_set_bit(i, from->populated, DPH_BLOCK_PAGES) {
-		if (base) {
-			copy_highpage(folio_page(base->folio, i),
-				      folio_page(from->folio, i));
-			dph_count(parent, DPH_FORK_COPIES, 1);
+		if (folio) {
+			copy_highpage(dph_folio_page(folio, i),
+				      dph_folio_page(from, i));
+			dph_count(&parent->counts, DPH_FORK_COPIES, 1);
 		} else if (!cb->over->slot[i]) {
 			struct page *page;
 
-			page = copy_of(parent, folio_page(from->folio, i));
+			page = cow_copy_of(parent, dph_folio_page(from, i));
 			if (IS_ERR(page))
 				return PTR_ERR(page);
 			dph_overlay_set(cb->over, i, page);
 		}
 		cond_resched();
 	}
-	if (base) {
-		bitmap_copy(base->populated, from->populated, DPH_BLOCK_PAGES);
-		base->promoted = from->promoted;
-		cb->base = base;
+	if (folio) {
+		bitmap_copy(folio->populated, from->populated, DPH_BLOCK_PAGES);
+		folio->promoted = from->promoted;
+		cb->folio = folio;
 	}
 	return 0;
 }
 
-/*
- * Make @cb, an empty block of a child, the copy-on-write twin of @pb. The
- * parent's mmap_lock is held for write, and its pages are unmapped, but for one
- * read-only PMD if @mapped. Memory that runs out is the child's loss: its block
- * raises SIGBUS.
- */
-void dph_cow_fork_block(struct dph_block *pb, struct dph_block *cb,
-			bool mapped)
+void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool mapped)
 {
 	int err = 0;
 
 	cb->nr = pb->nr;
 	cb->lost = pb->lost;
 	if (pb->over)
-		err = share_overlay(pb, cb);
-	if (pb->base && !err) {
-		if (refcount_read(&pb->base->users) == 1 &&
-		    folio_ref_count(pb->base->folio) != 1 + mapped) {
-			err = copy_base(pb, cb);
+		err = cow_share_overlay(pb, cb);
+	if (pb->folio && !err) {
+		if (!dph_folio_shared(pb->folio) &&
+		    folio_ref_count(pb->folio->core) != 1 + mapped) {
+			err = cow_copy_folio(pb, cb);
 		} else {
-			refcount_inc(&pb->base->users);
-			cb->base = pb->base;
+			refcount_inc(&pb->folio->users);
+			cb->folio = pb->folio;
 			pb->was_shared = true;
 			cb->was_shared = true;
 		}
@@ -218,6 +204,6 @@ void dph_cow_fork_block(struct dph_block *pb, struct dph_block *cb,
 		cb->lost = true;
 	pb->remap = dph_block_full(pb);
 	cb->remap = dph_block_full(cb);
-	dph_reclaim_update(pb);
-	dph_reclaim_update(cb);
+	dph_block_relist(pb);
+	dph_block_relist(cb);
 }

@@ -4,37 +4,66 @@
  * it, so nothing that comes in here is trusted.
  */
 #include <linux/fs.h>
+#include <linux/miscdevice.h>
 #include <linux/mman.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "dphuge.h"
-#include "compat.h"
+#include "blocks.h"
+#include "device.h"
+#include "limit.h"
+#include "param.h"
+#include "region.h"
+#include "stats.h"
+#include "vma.h"
+#include "vmas.h"
 #include "include/uapi/dphuge.h"
 
-/* private_data: threshold of mappings to come, with this bit, or USE_DEFAULT */
-#define SET_ADAPTIVE	0x100UL
-#define USE_DEFAULT	((void *)-1L)
+static struct dph_param threshold = {
+	DPHUGE_THRESHOLD, DPH_PERCENT_MAX, "percentage"
+};
+module_param_cb(threshold, &dph_param_ops, &threshold, 0644);
+MODULE_PARM_DESC(threshold,
+		 "percent of a 2 MiB block that must be touched before it becomes one 2 MiB page, 0 to 100; 0 = at first touch (default "
+		 __stringify(DPHUGE_THRESHOLD) ")");
+
+static bool adaptive = true;
+module_param(adaptive, bool, 0644);
+MODULE_PARM_DESC(adaptive,
+		 "blocks next to densely used ones may become a 2 MiB page at their first touch (default Y)");
+
+/*
+ * The file's private_data is the threshold of mappings to come, with this bit
+ * if they may guess; or DEVICE_DEFAULT: the parameters count.
+ */
+#define DEVICE_ADAPTIVE	0x100UL
+#define DEVICE_DEFAULT	((void *)-1L)
+
+unsigned int dph_device_threshold(void)
+{
+	return dph_param_get(&threshold);
+}
 
 static int device_open(struct inode *inode, struct file *file)
 {
-	file->private_data = USE_DEFAULT;
+	file->private_data = DEVICE_DEFAULT;
 	return nonseekable_open(inode, file);
 }
 
 /*
- * Where to map. With MAP_FIXED the core comes by here before it unmaps what lies
- * there, so this is the place to refuse: what was mapped stays.
+ * Where to map. With MAP_FIXED the core calls this before it unmaps what lies
+ * there. So a request is refused here: what was mapped stays mapped.
  */
 static unsigned long device_unmapped_area(struct file *file, unsigned long addr,
 					  unsigned long len, unsigned long pgoff,
 					  unsigned long flags)
 {
-	int err = dph_region_room();
+	int err = dph_limit_room();
 
 	if (!err && (pgoff || !(flags & MAP_SHARED)))
 		err = -EINVAL;
@@ -49,17 +78,18 @@ static int device_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (vma->vm_flags & VM_EXEC)
 		return -EACCES;
-	if (set == USE_DEFAULT)
-		return dph_region_mmap(vma, dph_threshold(), dph_adaptive());
-	return dph_region_mmap(vma, (unsigned long)set & ~SET_ADAPTIVE,
-			       (unsigned long)set & SET_ADAPTIVE);
+	if (set == DEVICE_DEFAULT)
+		return dph_vma_mmap(vma, dph_device_threshold(),
+				    READ_ONCE(adaptive));
+	return dph_vma_mmap(vma, (unsigned long)set & ~DEVICE_ADAPTIVE,
+			    (unsigned long)set & DEVICE_ADAPTIVE);
 }
 
 /*
- * Copy in a structure that starts with its size; @ksize is what we know.
- * Returns 0 or what the caller is to be told.
+ * Copy in a structure that starts with its size; @ksize is the size that we
+ * know. Returns 0 or the error for the caller.
  */
-static int copy_sized(void *to, size_t ksize, const void __user *from)
+static int device_copy_sized(void *to, size_t ksize, const void __user *from)
 {
 	u32 usize;
 
@@ -71,11 +101,11 @@ static int copy_sized(void *to, size_t ksize, const void __user *from)
 }
 
 /*
- * The address space of process @pid, to be given back by mmput(); 0: the caller's.
- * Others' only for who may look into any process: ptrace_may_access(), which knows
- * whose is whose, isn't exported.
+ * The address space of process @pid, to be given back by mmput(); 0 means the
+ * caller's. Another process's is only for callers who may look into any
+ * process, as ptrace_may_access(), which could tell them apart, isn't exported.
  */
-static struct mm_struct *mm_of(u64 pid)
+static struct mm_struct *device_mm(u64 pid)
 {
 	struct task_struct *task;
 	struct mm_struct *mm;
@@ -98,50 +128,52 @@ static struct mm_struct *mm_of(u64 pid)
 }
 
 /* Our VMA at @addr of @mm or NULL, with mmap_lock held for read. */
-static struct vm_area_struct *vma_at(struct mm_struct *mm, u64 addr)
+static struct vm_area_struct *device_vma_at(struct mm_struct *mm, u64 addr)
 {
 	struct vm_area_struct *vma = find_vma(mm, addr);
 
 	return vma && vma->vm_start <= addr && dph_region_of(vma) ? vma : NULL;
 }
 
-static long set_threshold(struct file *file, const void __user *arg)
+static long device_set_threshold(struct file *file, const void __user *arg)
 {
 	struct dphuge_threshold t;
 	struct vm_area_struct *vma;
-	bool adaptive;
-	int err = copy_sized(&t, sizeof(t), arg);
+	bool guess;
+	int err = device_copy_sized(&t, sizeof(t), arg);
 
 	if (err)
 		return err;
 	if (t.flags & ~DPHUGE_ADAPTIVE || t.reserved[0] || t.reserved[1] ||
 	    t.percent > DPH_PERCENT_MAX)
 		return -EINVAL;
-	adaptive = t.flags & DPHUGE_ADAPTIVE;
+	guess = t.flags & DPHUGE_ADAPTIVE;
 	if (!t.addr) {
 		WRITE_ONCE(file->private_data,
-			   (void *)(t.percent | (adaptive ? SET_ADAPTIVE : 0)));
+			   (void *)(t.percent | (guess ? DEVICE_ADAPTIVE : 0)));
 		return 0;
 	}
 	mmap_read_lock(current->mm);
-	vma = vma_at(current->mm, t.addr);
+	vma = device_vma_at(current->mm, t.addr);
 	if (vma) {
-		WRITE_ONCE(dph_region_of(vma)->percent, t.percent);
-		WRITE_ONCE(dph_region_of(vma)->adaptive, adaptive);
+		struct dph_space *space = &dph_region_of(vma)->space;
+
+		WRITE_ONCE(space->percent, t.percent);
+		WRITE_ONCE(space->adaptive, guess);
 	}
 	mmap_read_unlock(current->mm);
 	return vma ? 0 : -ENXIO;
 }
 
-static void info_fill(struct dph_region *r, struct dphuge_info *info)
+static void device_fill_info(struct dph_space *space, struct dphuge_info *info)
 {
 	struct dph_block *b;
 	unsigned long idx;
 
-	xa_for_each(&r->blocks, idx, b) {
+	xa_for_each(&space->blocks, idx, b) {
 		mutex_lock(&b->lock);
 		info->populated += (u64)b->nr << PAGE_SHIFT;
-		if (b->base)
+		if (b->folio)
 			info->held += PMD_SIZE;
 		if (b->over)
 			info->held += (u64)b->over->nr << PAGE_SHIFT;
@@ -150,32 +182,32 @@ static void info_fill(struct dph_region *r, struct dphuge_info *info)
 		mutex_unlock(&b->lock);
 		cond_resched();
 	}
-	info->threshold = READ_ONCE(r->percent);
-	info->faults = atomic_long_read(&r->events[DPH_FAULTS]);
-	info->promotions = atomic_long_read(&r->events[DPH_PROMOTIONS]);
-	info->fallbacks = atomic_long_read(&r->events[DPH_FALLBACKS]);
-	info->given = atomic_long_read(&r->events[DPH_GIVEN]);
-	info->copies = atomic_long_read(&r->events[DPH_COPIES]);
+	info->threshold = READ_ONCE(space->percent);
+	info->faults = dph_count_of(&space->counts, DPH_FAULTS);
+	info->promotions = dph_count_of(&space->counts, DPH_PROMOTIONS);
+	info->fallbacks = dph_count_of(&space->counts, DPH_FALLBACKS);
+	info->given = dph_count_of(&space->counts, DPH_GIVEN);
+	info->copies = dph_count_of(&space->counts, DPH_COPIES);
 }
 
-static long get_info(void __user *arg)
+static long device_get_info(void __user *arg)
 {
 	struct dphuge_info in, out = {};
 	struct vm_area_struct *vma;
 	struct mm_struct *mm;
-	int err = copy_sized(&in, sizeof(in), arg);
+	int err = device_copy_sized(&in, sizeof(in), arg);
 
 	if (err)
 		return err;
 	if (in.flags || memchr_inv(in.reserved, 0, sizeof(in.reserved)))
 		return -EINVAL;
-	mm = mm_of(in.pid);
+	mm = device_mm(in.pid);
 	if (IS_ERR(mm))
 		return PTR_ERR(mm);
 	mmap_read_lock(mm);
-	vma = vma_at(mm, in.addr);
+	vma = device_vma_at(mm, in.addr);
 	if (vma) {
-		info_fill(dph_region_of(vma), &out);
+		device_fill_info(&dph_region_of(vma)->space, &out);
 		out.mapping = file_inode(vma->vm_file)->i_ino;
 		out.end = vma->vm_end;
 	}
@@ -189,9 +221,10 @@ static long get_info(void __user *arg)
 	return copy_to_user(arg, &out, sizeof(out)) ? -EFAULT : 0;
 }
 
-static struct dphuge_block block_state(struct dph_region *r, unsigned long idx)
+static struct dphuge_block device_block_state(struct dph_space *space,
+					      unsigned long idx)
 {
-	struct dph_block *b = xa_load(&r->blocks, idx);
+	struct dph_block *b = dph_blocks_find(space, idx);
 	struct dphuge_block state = {};
 
 	if (!b)
@@ -199,7 +232,7 @@ static struct dphuge_block block_state(struct dph_region *r, unsigned long idx)
 	mutex_lock(&b->lock);
 	state.touched = b->nr;
 	state.single = b->over ? b->over->nr : 0;
-	if (b->base)
+	if (b->folio)
 		state.state |= DPHUGE_BLOCK_FOLIO;
 	if (dph_block_huge(b))
 		state.state |= DPHUGE_BLOCK_HUGE;
@@ -211,14 +244,14 @@ static struct dphuge_block block_state(struct dph_region *r, unsigned long idx)
 	return state;
 }
 
-static long get_blocks(void __user *arg)
+static long device_get_blocks(void __user *arg)
 {
 	struct dphuge_blocks req;
 	struct dphuge_block *out;
 	struct vm_area_struct *vma;
 	struct mm_struct *mm;
 	unsigned long idx, last, n = 0;
-	int err = copy_sized(&req, sizeof(req), arg);
+	int err = device_copy_sized(&req, sizeof(req), arg);
 
 	if (err)
 		return err;
@@ -228,19 +261,21 @@ static long get_blocks(void __user *arg)
 	out = kvcalloc(req.count, sizeof(*out), GFP_KERNEL_ACCOUNT);
 	if (!out)
 		return -ENOMEM;
-	mm = mm_of(req.pid);
+	mm = device_mm(req.pid);
 	if (IS_ERR(mm)) {
 		kvfree(out);
 		return PTR_ERR(mm);
 	}
 	mmap_read_lock(mm);
-	vma = vma_at(mm, req.addr);
+	vma = device_vma_at(mm, req.addr);
 	if (vma) {
+		struct dph_space *space = &dph_region_of(vma)->space;
+
 		idx = (vma->vm_pgoff + ((req.addr - vma->vm_start) >> PAGE_SHIFT)) >>
 		      DPH_BLOCK_SHIFT;
-		last = (vma->vm_pgoff + vma_pages(vma) - 1) >> DPH_BLOCK_SHIFT;
+		last = dph_vmas_last(vma) >> DPH_BLOCK_SHIFT;
 		for (; n < req.count && idx <= last; n++, idx++) {
-			out[n] = block_state(dph_region_of(vma), idx);
+			out[n] = device_block_state(space, idx);
 			cond_resched();
 		}
 	}
@@ -263,17 +298,17 @@ static long device_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return -EINVAL;
 	switch (cmd) {
 	case DPHUGE_IOC_THRESHOLD:
-		return set_threshold(file, (const void __user *)arg);
+		return device_set_threshold(file, (const void __user *)arg);
 	case DPHUGE_IOC_INFO:
-		return get_info((void __user *)arg);
+		return device_get_info((void __user *)arg);
 	case DPHUGE_IOC_BLOCKS:
-		return get_blocks((void __user *)arg);
+		return device_get_blocks((void __user *)arg);
 	default:
 		return -ENOTTY;
 	}
 }
 
-const struct file_operations dph_device_fops = {
+static const struct file_operations device_fops = {
 	.owner = THIS_MODULE,
 	.open = device_open,
 	.mmap = device_mmap,
@@ -282,3 +317,21 @@ const struct file_operations dph_device_fops = {
 	.get_unmapped_area = device_unmapped_area,
 	.llseek = noop_llseek,
 };
+
+static struct miscdevice device_misc = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "dphuge",
+	.fops = &device_fops,
+	.mode = 0666,
+	.groups = dph_stats_groups,
+};
+
+int dph_device_init(void)
+{
+	return misc_register(&device_misc);
+}
+
+void dph_device_exit(void)
+{
+	misc_deregister(&device_misc);
+}

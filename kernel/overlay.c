@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A table of single pages: what lies on top of a shared base, or stands in for
- * a base where no order-9 folio could be had.
+ * A table of single pages: what lies on top of a shared folio, or stands in
+ * for a folio where none could be had.
  *
  * After a fork the table is shared as it is. The first side that has to change
  * it clones it (512 pointers); the pages are then in two tables, counted in
@@ -10,56 +10,55 @@
 #include <linux/gfp.h>
 #include <linux/slab.h>
 
-#include "dphuge.h"
+#include "overlay.h"
+#include "page.h"
+#include "policy.h"
 
 /* In page_private(), above the count: the page has been in a shared table. */
-#define SHARED_ONCE	BIT(30)
+#define OVERLAY_SHARED_ONCE	BIT(30)
 
-static atomic_long_t *sharers(struct page *page)
+/* How many tables have @page. */
+static atomic_long_t *overlay_sharers(struct page *page)
 {
 	BUILD_BUG_ON(sizeof(page->private) != sizeof(atomic_long_t));
 	return (atomic_long_t *)&page->private;
 }
 
-static unsigned long sharer_count(unsigned long word)
+static unsigned long overlay_count(unsigned long word)
 {
-	return word & ~SHARED_ONCE;
+	return word & ~OVERLAY_SHARED_ONCE;
 }
 
-/* One more table has @page. */
 void dph_overlay_page_share(struct page *page)
 {
-	atomic_long_or(SHARED_ONCE, sharers(page));
-	atomic_long_inc(sharers(page));
+	atomic_long_or(OVERLAY_SHARED_ONCE, overlay_sharers(page));
+	atomic_long_inc(overlay_sharers(page));
 }
 
-static void put_overlay_page(struct dph_overlay *over, struct page *page)
+static void overlay_page_put(struct dph_overlay *over, struct page *page)
 {
-	if (!sharer_count(atomic_long_dec_return(sharers(page))))
+	if (!overlay_count(atomic_long_dec_return(overlay_sharers(page))))
 		dph_page_free(over->user, page);
 }
 
-/* Is @page in one table only? Somebody else may still have references to it. */
 bool dph_overlay_page_sole(struct page *page)
 {
-	return sharer_count(atomic_long_read(sharers(page))) == 1;
+	return overlay_count(atomic_long_read(overlay_sharers(page))) == 1;
 }
 
 bool dph_overlay_page_was_shared(struct page *page)
 {
-	return atomic_long_read(sharers(page)) & SHARED_ONCE;
+	return atomic_long_read(overlay_sharers(page)) & OVERLAY_SHARED_ONCE;
 }
 
-/* The caller has made sure that nobody else has a reference to @page. */
 void dph_overlay_page_claim(struct page *page)
 {
-	atomic_long_andnot(SHARED_ONCE, sharers(page));
+	atomic_long_andnot(OVERLAY_SHARED_ONCE, overlay_sharers(page));
 }
 
-/* The table is about to be shared whole, with @page in it. */
 void dph_overlay_page_mark_shared(struct page *page)
 {
-	atomic_long_or(SHARED_ONCE, sharers(page));
+	atomic_long_or(OVERLAY_SHARED_ONCE, overlay_sharers(page));
 }
 
 struct dph_overlay *dph_overlay_alloc(struct dph_user *user, gfp_t gfp)
@@ -90,7 +89,7 @@ struct dph_overlay *dph_overlay_clone(struct dph_overlay *from, gfp_t gfp)
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		struct page *page = from->slot[i];
 
-		if (page && page != DPH_HOLE)
+		if (page && page != DPH_OVERLAY_HOLE)
 			dph_overlay_page_share(page);
 		over->slot[i] = page;
 	}
@@ -106,32 +105,26 @@ void dph_overlay_put(struct dph_overlay *over)
 	if (!over || !refcount_dec_and_test(&over->users))
 		return;
 	for (i = 0; i < DPH_BLOCK_PAGES; i++)
-		if (over->slot[i] && over->slot[i] != DPH_HOLE)
-			put_overlay_page(over, over->slot[i]);
+		if (dph_overlay_page(over, i))
+			overlay_page_put(over, over->slot[i]);
 	free_page((unsigned long)over->slot);
 	kfree(over);
 }
 
-struct page *dph_overlay_page(struct dph_overlay *over, unsigned int i)
-{
-	return over ? READ_ONCE(over->slot[i]) : NULL;
-}
-
-/* Replace entry @i of a table that isn't shared; the old page is let go. */
 void dph_overlay_set(struct dph_overlay *over, unsigned int i,
 		     struct page *page)
 {
 	struct page *old = over->slot[i];
 
-	if (old == DPH_HOLE)
+	if (old == DPH_OVERLAY_HOLE)
 		over->holes--;
 	else if (old)
 		over->nr--;
-	if (page == DPH_HOLE)
+	if (page == DPH_OVERLAY_HOLE)
 		over->holes++;
 	else if (page)
 		over->nr++;
 	WRITE_ONCE(over->slot[i], page);
-	if (old && old != DPH_HOLE)
-		put_overlay_page(over, old);
+	if (old && old != DPH_OVERLAY_HOLE)
+		overlay_page_put(over, old);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * All that touches page tables by hand. The core maps and unmaps our pages; it
- * offers no way to say "4 KiB please" for a page of an order-9 folio, nor to
- * take an empty page table away so that a PMD can take its place.
+ * Everything that changes page tables by hand. The core maps and unmaps our
+ * pages. But it has no call that maps one 4 KiB page of an order-9 folio while
+ * the PMD is empty, and none that takes an empty page table away so that a PMD
+ * entry can take its place.
  */
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
@@ -11,17 +12,19 @@
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
-#include "dphuge.h"
 #include "compat.h"
+#include "compat_pagetable.h"
+#include "pagetable.h"
+#include "policy.h"
 
 /*
  * finish_fault() maps the whole folio by a PMD when the PMD is empty. For a
  * folio that isn't full that would show the process memory it did not write:
  * so install the page table that __do_fault() has allocated already. It stays:
- * only munmap, mremap and dph_pt_retract() take tables away, and all need
- * mmap_lock for write. False: the fault must be taken again.
+ * only munmap, mremap and dph_pagetable_retract() take tables away, and all of
+ * them need mmap_lock for write.
  */
-bool dph_pt_force_small(struct vm_fault *vmf)
+bool dph_pagetable_force_small(struct vm_fault *vmf)
 {
 	struct mm_struct *mm = vmf->vma->vm_mm;
 	spinlock_t *ptl;
@@ -40,29 +43,28 @@ bool dph_pt_force_small(struct vm_fault *vmf)
 	return table;
 }
 
-/*
- * Is there a page table in the way of a PMD, and could it be taken away? Not
- * where an IOMMU walks it: its caches can't be flushed from here.
- */
-bool dph_pt_retractable(struct vm_fault *vmf)
+/* Not where an IOMMU walks the table: its caches can't be flushed from here. */
+bool dph_pagetable_retractable(struct vm_fault *vmf)
 {
 	pmd_t pmd = READ_ONCE(*vmf->pmd);
 
 	return pmd_present(pmd) && !pmd_trans_huge(pmd) &&
-	       !dph_mm_has_pasid(vmf->vma->vm_mm);
+	       !dph_compat_mm_has_pasid(vmf->vma->vm_mm);
 }
 
-static void flush_this_cpu(void *unused)
+static_assert(PMD_SHIFT - PAGE_SHIFT == DPH_BLOCK_SHIFT);
+
+static void pagetable_flush_cpu(void *unused)
 {
-	dph_flush_this_cpu();
+	dph_compat_flush_this_cpu();
 }
 
-static void free_table(struct rcu_head *rcu)
+static void pagetable_rcu_free(struct rcu_head *rcu)
 {
-	dph_pte_free(container_of(rcu, struct page, rcu_head));
+	dph_compat_pte_free(container_of(rcu, struct page, rcu_head));
 }
 
-static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
+static pmd_t *pagetable_pmd(struct mm_struct *mm, unsigned long addr)
 {
 	pgd_t *pgd = pgd_offset(mm, addr);
 	p4d_t *p4d;
@@ -79,29 +81,24 @@ static pmd_t *find_pmd(struct mm_struct *mm, unsigned long addr)
 	return pmd_offset(pud, addr);
 }
 
-/* Does a PMD map [haddr, haddr + 2 MiB) of @vma? */
-bool dph_pt_huge(struct vm_area_struct *vma, unsigned long haddr)
+bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
 {
-	pmd_t *pmd = find_pmd(vma->vm_mm, haddr);
+	pmd_t *pmd = pagetable_pmd(vma->vm_mm, haddr);
 
 	return pmd && pmd_trans_huge(READ_ONCE(*pmd));
 }
 
 /*
- * For a fork: take from the PMD that maps [haddr, haddr + 2 MiB) of @vma the
- * right to write, which costs less than to unmap and leaves reads alone. Called
- * with mmap_lock held for write and the VMA write-locked. False: no PMD does.
- *
- * The caller's caller, dup_mmap(), flushes the TLBs before the child runs; until
- * then other threads may write on, as to anonymous memory that is forked.
+ * dup_mmap(), which brings us here, flushes the TLBs before the child runs.
+ * Until then other threads may write on, as to anonymous memory that is forked.
  * get_user_pages_fast() that has seen the old entry takes its reference before
  * it looks at the entry again, and we change the entry before we look at the
  * references; both are full barriers.
  */
-bool dph_pt_protect(struct vm_area_struct *vma, unsigned long haddr)
+bool dph_pagetable_protect(struct vm_area_struct *vma, unsigned long haddr)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	pmd_t *pmd = find_pmd(mm, haddr);
+	pmd_t *pmd = pagetable_pmd(mm, haddr);
 	spinlock_t *ptl;
 	bool huge;
 
@@ -116,7 +113,7 @@ bool dph_pt_protect(struct vm_area_struct *vma, unsigned long haddr)
 	return huge;
 }
 
-static bool table_empty(pmd_t pmd)
+static bool pagetable_empty(pmd_t pmd)
 {
 	pte_t *pte = (pte_t *)pmd_page_vaddr(pmd);
 	unsigned int i;
@@ -128,13 +125,10 @@ static bool table_empty(pmd_t pmd)
 }
 
 /*
- * Unmap [haddr, haddr + 2 MiB) of @vma and take its page table away. Called
- * with mmap_lock held for write and the VMA write-locked. False: some entry
- * can't go (a userfaultfd marker, say), and the table stays.
- *
- * Why it is safe. mmap_lock and the VMA lock keep out everything that walks
- * the table in order to fill it, and everything else that frees tables. Rmap
- * walkers don't come here, as our folios have no mapping. What is left:
+ * Why it is safe to take a page table away: mmap_lock and the VMA lock keep out
+ * everything that walks the table in order to fill it, and everything else that
+ * frees tables. Rmap walkers don't come here, as our folios have no mapping.
+ * What is left:
  *
  * - CPUs that hold a translation or the address of the table in their
  *   paging-structure caches. After the PMD is clear we raise the mm's TLB
@@ -143,26 +137,26 @@ static bool table_empty(pmd_t pmd)
  *   first and then reads the generation (switch_mm_irqs_off()), and
  *   atomic64_inc_return() is a full barrier: either we see its bit, or it sees
  *   the generation and flushes a stale address-space slot. (Where that isn't
- *   so, dph_tlb_cpus() names all CPUs.)
+ *   so, dph_compat_tlb_cpus() names all CPUs.)
  * - Lockless walkers: get_user_pages_fast() runs with interrupts off on a CPU
  *   of the mask, so the interrupt waits for it. Others hold rcu_read_lock()
  *   (pte_offset_map() since 6.5): the table is freed after a grace period.
  * - Secondary MMUs: the zap's notifier has emptied KVM's; an IOMMU that shares
- *   the table rules the retraction out, see dph_pt_retractable().
+ *   the table rules the retraction out, see dph_pagetable_retractable().
  *
  * One broadcast for each promotion is what khugepaged pays too
  * (pmdp_collapse_flush()); a promotion saves 511 - touched faults.
  */
-bool dph_pt_retract(struct vm_area_struct *vma, unsigned long haddr)
+bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 {
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *pml;
 	pgtable_t table;
-	pmd_t *pmd = find_pmd(mm, haddr);
+	pmd_t *pmd = pagetable_pmd(mm, haddr);
 
 	if (!pmd || pmd_none(*pmd) || pmd_trans_huge(*pmd))
 		return true;
-	dph_zap_vma(vma, haddr, PMD_SIZE);
+	dph_compat_zap_vma(vma, haddr, PMD_SIZE);
 
 	pml = pmd_lock(mm, pmd);
 	if (!pmd_present(*pmd) || pmd_trans_huge(*pmd)) {
@@ -170,7 +164,7 @@ bool dph_pt_retract(struct vm_area_struct *vma, unsigned long haddr)
 		return false;
 	}
 	/* Nobody fills entries now, so pte_lockptr() isn't needed as well. */
-	table = table_empty(*pmd) ? pmd_pgtable(*pmd) : NULL;
+	table = pagetable_empty(*pmd) ? pmd_pgtable(*pmd) : NULL;
 	if (table)
 		pmd_clear(pmd);
 	spin_unlock(pml);
@@ -179,14 +173,14 @@ bool dph_pt_retract(struct vm_area_struct *vma, unsigned long haddr)
 
 	/* inc_mm_tlb_gen(), which modules don't see. A full barrier. */
 	atomic64_inc_return(&mm->context.tlb_gen);
-	on_each_cpu_mask(dph_tlb_cpus(mm), flush_this_cpu, NULL, true);
+	on_each_cpu_mask(dph_compat_tlb_cpus(mm), pagetable_flush_cpu, NULL, true);
 	mm_dec_nr_ptes(mm);
-	call_rcu(&table->rcu_head, free_table);
+	call_rcu(&table->rcu_head, pagetable_rcu_free);
 	return true;
 }
 
-/* No table's callback may run after the module is gone. */
-void dph_pt_exit(void)
+/* No table's callback may run when the module's code is gone. */
+void dph_pagetable_exit(void)
 {
 	rcu_barrier();
 }

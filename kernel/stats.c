@@ -1,73 +1,53 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Counters: /sys/class/misc/dphuge/stats/, one file each, since the module was
- * loaded; bytes, limit_bytes and pool_bytes are of now. What each means is said where
- * enum dph_event is declared.
+ * The counters in /sys/class/misc/dphuge/stats/, one file each. They count from
+ * the moment the module was loaded; bytes, limit_bytes and pool_bytes are of
+ * now. What each means is said where enum dph_event is declared (count.h).
  */
 #include <linux/device.h>
-#include <linux/percpu.h>
 #include <linux/sysfs.h>
 
-#include "dphuge.h"
+#include "count.h"
+#include "limit.h"
+#include "pool.h"
+#include "stats.h"
 
-#define CREATE_TRACE_POINTS
-#include "trace.h"
-
-static DEFINE_PER_CPU(unsigned long [DPH_NR_EVENTS], events);
-
-void dph_count(struct dph_region *r, enum dph_event event, unsigned long n)
-{
-	this_cpu_add(events[event], n);
-	if (r)
-		atomic_long_add(n, &r->events[event]);
-}
-
-static ssize_t event_show(enum dph_event event, char *buf)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu(events, cpu)[event];
-	return sysfs_emit(buf, "%lu\n", sum);
-}
-
-#define DPH_EVENT_ATTR(_name, _event)					\
+#define STATS_EVENT(_name, _event)					\
 static ssize_t _name##_show(struct device *dev,				\
 			    struct device_attribute *attr, char *buf)	\
 {									\
-	return event_show(_event, buf);					\
+	return sysfs_emit(buf, "%lu\n", dph_count_total(_event));	\
 }									\
 static DEVICE_ATTR_RO(_name)
 
-DPH_EVENT_ATTR(faults, DPH_FAULTS);
-DPH_EVENT_ATTR(promotions, DPH_PROMOTIONS);
-DPH_EVENT_ATTR(promote_copies, DPH_PROMOTE_COPIES);
-DPH_EVENT_ATTR(promote_aborts, DPH_PROMOTE_ABORTS);
-DPH_EVENT_ATTR(given, DPH_GIVEN);
-DPH_EVENT_ATTR(pool_hits, DPH_POOL_HITS);
-DPH_EVENT_ATTR(demotions, DPH_DEMOTIONS);
-DPH_EVENT_ATTR(fallbacks, DPH_FALLBACKS);
-DPH_EVENT_ATTR(folds, DPH_FOLDS);
-DPH_EVENT_ATTR(repairs, DPH_REPAIRS);
-DPH_EVENT_ATTR(reclaims, DPH_RECLAIMS);
-DPH_EVENT_ATTR(reclaimed, DPH_RECLAIMED);
-DPH_EVENT_ATTR(copies, DPH_COPIES);
-DPH_EVENT_ATTR(fork_copies, DPH_FORK_COPIES);
-DPH_EVENT_ATTR(discards, DPH_DISCARDS);
-DPH_EVENT_ATTR(limit_hits, DPH_LIMIT_HITS);
+STATS_EVENT(faults, DPH_FAULTS);
+STATS_EVENT(promotions, DPH_PROMOTIONS);
+STATS_EVENT(promote_copies, DPH_PROMOTE_COPIES);
+STATS_EVENT(promote_aborts, DPH_PROMOTE_ABORTS);
+STATS_EVENT(given, DPH_GIVEN);
+STATS_EVENT(pool_hits, DPH_POOL_HITS);
+STATS_EVENT(demotions, DPH_DEMOTIONS);
+STATS_EVENT(fallbacks, DPH_FALLBACKS);
+STATS_EVENT(folds, DPH_FOLDS);
+STATS_EVENT(repairs, DPH_REPAIRS);
+STATS_EVENT(reclaims, DPH_RECLAIMS);
+STATS_EVENT(reclaimed, DPH_RECLAIMED);
+STATS_EVENT(copies, DPH_COPIES);
+STATS_EVENT(fork_copies, DPH_FORK_COPIES);
+STATS_EVENT(discards, DPH_DISCARDS);
+STATS_EVENT(limit_hits, DPH_LIMIT_HITS);
 
 static ssize_t bytes_show(struct device *dev, struct device_attribute *attr,
 			  char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", dph_memory_bytes());
+	return sysfs_emit(buf, "%lu\n", dph_limit_held());
 }
 static DEVICE_ATTR_RO(bytes);
 
 static ssize_t limit_bytes_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%lu\n", dph_memory_limit() << PAGE_SHIFT);
+	return sysfs_emit(buf, "%lu\n", dph_limit_bytes());
 }
 static DEVICE_ATTR_RO(limit_bytes);
 

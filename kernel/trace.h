@@ -2,9 +2,9 @@
 /*
  * Tracepoints, for perf and bpftrace: /sys/kernel/tracing/events/dphuge/.
  *
- * All say of which block they are (addr: where it was when it was mapped;
- * mremap may have moved it since), how many of its 512 pages are touched
- * afterwards, and how many pages the event is about.
+ * Each names its block (addr: where it was when it was mapped; mremap may have
+ * moved it since), how many of the block's 512 pages are touched after the
+ * event (touched), and how many pages the event is about (pages).
  */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM dphuge
@@ -14,7 +14,7 @@
 
 #include <linux/tracepoint.h>
 
-#include "dphuge.h"
+#include "block.h"
 
 DECLARE_EVENT_CLASS(dphuge_block,
 	TP_PROTO(const struct dph_block *b, unsigned long pages),
@@ -38,17 +38,17 @@ DEFINE_EVENT(dphuge_block, name,					\
 	TP_PROTO(const struct dph_block *b, unsigned long pages),	\
 	TP_ARGS(b, pages))
 
-/* Became a 2 MiB page; pages: cleared for that. */
+/* A block became a 2 MiB page; pages: how many were cleared for that. */
 DPH_EVENT(dphuge_promote);
-/* Single pages were copied into the base; pages: how many. */
+/* Single pages were copied into the folio; pages: how many. */
 DPH_EVENT(dphuge_fold);
-/* The base was given up for single pages; pages: copied. */
+/* The folio was given up for single pages; pages: how many were copied. */
 DPH_EVENT(dphuge_demote);
-/* MADV_REMOVE or munmap; pages: given back. */
+/* MADV_REMOVE or munmap gave memory back; pages: how many. */
 DPH_EVENT(dphuge_discard);
-/* A write after a fork; pages: copied. */
+/* A write after a fork copied a page; pages: 1. */
 DPH_EVENT(dphuge_cow);
-/* The shrinker broke it up; pages: given back. */
+/* The shrinker broke a block up; pages: how many that gave back. */
 DPH_EVENT(dphuge_reclaim);
 /* No 2 MiB folio could be had; pages: 512. */
 DPH_EVENT(dphuge_fallback);

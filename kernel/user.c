@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What each user holds, so that none can take the whole device for itself. The
- * user is who made the mapping (real UID at mmap); what forks make of it is
- * his too, whatever UID the child takes on.
+ * The users' accounts, so that no user can take the whole device for himself.
+ * A mapping belongs to the user who made it (his real UID at mmap). What forks
+ * make of it is his too, whatever UID the child takes on.
  */
 #include <linux/cred.h>
 #include <linux/hashtable.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 
-#include "dphuge.h"
+#include "user.h"
 
-static DEFINE_HASHTABLE(users, 6);
-static DEFINE_SPINLOCK(users_lock);	/* guards the table and its links */
+static DEFINE_HASHTABLE(user_table, 6);
+static DEFINE_SPINLOCK(user_lock);	/* guards the table and its links */
 
 struct dph_user *dph_user_get(struct dph_user *user)
 {
@@ -19,17 +20,16 @@ struct dph_user *dph_user_get(struct dph_user *user)
 	return user;
 }
 
-static struct dph_user *find(kuid_t uid)
+static struct dph_user *user_find(kuid_t uid)
 {
 	struct dph_user *user;
 
-	hash_for_each_possible(users, user, link, __kuid_val(uid))
+	hash_for_each_possible(user_table, user, link, __kuid_val(uid))
 		if (uid_eq(user->uid, uid))
 			return dph_user_get(user);
 	return NULL;
 }
 
-/* The current user, with a reference, or NULL: no memory. */
 struct dph_user *dph_user_current(void)
 {
 	struct dph_user *user, *fresh;
@@ -41,24 +41,24 @@ struct dph_user *dph_user_current(void)
 	refcount_set(&fresh->ref, 1);
 	fresh->uid = uid;
 
-	spin_lock(&users_lock);
-	user = find(uid);
+	spin_lock(&user_lock);
+	user = user_find(uid);
 	if (!user) {
 		user = fresh;
 		fresh = NULL;
-		hash_add(users, &user->link, __kuid_val(uid));
+		hash_add(user_table, &user->link, __kuid_val(uid));
 	}
-	spin_unlock(&users_lock);
+	spin_unlock(&user_lock);
 	kfree(fresh);
 	return user;
 }
 
 void dph_user_put(struct dph_user *user)
 {
-	spin_lock(&users_lock);
+	spin_lock(&user_lock);
 	if (refcount_dec_and_test(&user->ref)) {
 		hash_del(&user->link);
 		kfree(user);
 	}
-	spin_unlock(&users_lock);
+	spin_unlock(&user_lock);
 }

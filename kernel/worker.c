@@ -3,109 +3,51 @@
  * What is done in the background, by one thread with the lowest priority and a
  * bounded share of one CPU (parameter worker_percent): blocks that a fork, the
  * shrinker or a lack of memory left on single pages are put in order again,
- * see dph_block_tidy(), and mapped by a PMD at once. It also fills the pool of
- * zeroed pages.
+ * see dph_promote_tidy(), and mapped by a PMD at once. It also fills the pool
+ * of zeroed folios.
  *
- * Regions that may have such blocks stand in a queue, each with the time from
- * which on it is worth a look. A pass that finds no memory doubles the wait.
+ * Regions that may have such blocks stand in a queue (queue.c). A pass that
+ * finds no memory doubles the wait.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/sched/mm.h>
-#include <linux/wait.h>
 
-#include "dphuge.h"
+#include "limit.h"
+#include "param.h"
+#include "pool.h"
+#include "promote.h"
+#include "queue.h"
+#include "region.h"
+#include "vma.h"
+#include "vmas.h"
+#include "worker.h"
 
-#define WAIT_MIN	(1UL * HZ)
-#define WAIT_MAX	(32UL * HZ)
+#define WORKER_WAIT_MIN	(1UL * HZ)
+#define WORKER_WAIT_MAX	(32UL * HZ)
 
-static struct task_struct *thread;
-static DECLARE_WAIT_QUEUE_HEAD(wake);
-static DEFINE_SPINLOCK(queue_lock);	/* guards the queue and its links */
-static LIST_HEAD(queue);
-static bool kicked;	/* look at the queue again */
+static struct dph_param worker_percent = {
+	50, 100, "percentage", dph_queue_wake
+};
+module_param_cb(worker_percent, &dph_param_ops, &worker_percent, 0644);
+MODULE_PARM_DESC(worker_percent,
+		 "share of one CPU that the background thread may take, 0 to 100; 0 = it does nothing (default 50)");
 
-void dph_worker_kick(void)
-{
-	WRITE_ONCE(kicked, true);
-	wake_up(&wake);
-}
-
-/*
- * Look at @r in @delay jiffies; not if its last VMA is gone, as nobody would
- * take it out of the queue again. Callable with spinlocks held.
- */
-void dph_worker_add(struct dph_region *r, unsigned long delay)
-{
-	unsigned long at = jiffies + delay;
-	bool earlier;
-
-	spin_lock(&queue_lock);
-	/* Set before dph_worker_remove() takes the lock: that or this sees it. */
-	if (READ_ONCE(r->gone)) {
-		spin_unlock(&queue_lock);
-		return;
-	}
-	earlier = list_empty(&r->work) || time_before(at, r->work_at);
-	if (list_empty(&r->work)) {
-		kref_get(&r->ref);
-		list_add_tail(&r->work, &queue);
-	}
-	if (earlier)
-		r->work_at = at;
-	spin_unlock(&queue_lock);
-	if (earlier)
-		dph_worker_kick();
-}
-
-/* The region is gone, as it says. */
-void dph_worker_remove(struct dph_region *r)
-{
-	bool queued;
-
-	spin_lock(&queue_lock);
-	queued = !list_empty(&r->work);
-	list_del_init(&r->work);
-	spin_unlock(&queue_lock);
-	if (queued)
-		dph_region_put(r);
-}
+static struct task_struct *worker_thread;
 
 /*
- * The first region whose time has come, with the queue's reference; or NULL
- * and how long to wait.
+ * Sleep as long as the share of a CPU demands. What counts is for how long we
+ * had a CPU, not the time that passed: at this priority others come first. The
+ * scheduler brings sum_exec_runtime up to date at each tick and when it
+ * switches, which is often enough.
  */
-static struct dph_region *next_region(long *wait)
-{
-	struct dph_region *r, *found = NULL;
-
-	*wait = MAX_SCHEDULE_TIMEOUT;
-	spin_lock(&queue_lock);
-	list_for_each_entry(r, &queue, work) {
-		long left = (long)(r->work_at - jiffies);
-
-		if (left <= 0) {
-			list_del_init(&r->work);
-			found = r;
-			break;
-		}
-		*wait = min(*wait, left);
-	}
-	spin_unlock(&queue_lock);
-	return found;
-}
-
-/*
- * Rest so long that the share of a CPU is kept. What counts is the time that we
- * had one, not the time that passed: at this priority others come first. The
- * scheduler brings it up to date at each tick and when it switches, which is
- * often enough.
- */
-static void rest(void)
+static void worker_rest(void)
 {
 	static u64 seen, debt;	/* ns; the thread's own */
 	u64 ran = current->se.sum_exec_runtime;
-	unsigned int percent = dph_worker_percent();
+	unsigned int percent = dph_param_get(&worker_percent);
 	u64 jiffy = NSEC_PER_SEC / HZ;
 
 	if (percent)
@@ -117,112 +59,116 @@ static void rest(void)
 	}
 }
 
-/* The pool's turn. As dph_pool_tend(). */
-static long tend_pool(void)
+/* The pool's turn, with the result of dph_pool_maintain(). */
+static long worker_do_pool(void)
 {
-	long wait = dph_pool_tend();
+	long wait = dph_pool_maintain();
 
 	if (!wait)
-		rest();
+		worker_rest();
 	return wait;
 }
 
 /*
- * One block. False: it needs a folio, and none can be had, or I/O is in the
- * way. The address space is held no longer than that, as its process may want
- * to end.
+ * Put one block in order. False: it needs a folio and none can be had, or I/O
+ * holds a page. The address space is held for one block only, as its process
+ * may want to end.
  */
-static bool tidy(struct dph_block *b)
+static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 {
-	struct mm_struct *mm = dph_region_mm(b->region);
-	struct dph_base *spare = NULL;
+	struct mm_struct *mm = dph_region_mm(r);
+	struct dph_folio *spare = NULL;
 	struct mem_cgroup *memcg, *old;
+	enum dph_promote_result result;
 	unsigned long addr = 0;
-	enum dph_tidy tidied;
 	bool unlocked;
 	bool again = false;
 
 	if (!mm)
 		return true;
-	/* What is allocated is the process's. */
+	/* What is allocated is charged to the process's cgroup. */
 	memcg = get_mem_cgroup_from_mm(mm);
 	old = set_active_memcg(memcg);
-	/* May compact: so it's done before locks are taken. */
-	if (dph_block_wants_base(b)) {
+	/* This may compact memory, so it is done before locks are taken. */
+	if (dph_promote_wants_folio(b)) {
 		int nid;
 
 		mutex_lock(&b->lock);
 		nid = dph_block_node(b);
 		mutex_unlock(&b->lock);
-		if (dph_memory_state() == DPH_MEMORY_PLENTY)
-			spare = dph_base_alloc_near(b->region->user, nid);
+		if (dph_limit_memory() == DPH_MEMORY_PLENTY)
+			spare = dph_folio_alloc_near(r->space.user, nid);
 		again = !spare;
 	}
 
 	mmap_read_lock(mm);
-	if (!READ_ONCE(b->region->gone)) {
+	if (!dph_region_gone(r)) {
 		mutex_lock(&b->lock);
-		tidied = dph_block_tidy(b, &spare);
-		again |= tidied == DPH_TIDY_LATER;
-		if (tidied == DPH_TIDY_MAP)
-			addr = dph_region_address(b->region, b->idx);
+		result = dph_promote_tidy(b, &spare);
+		again |= result == DPH_PROMOTE_LATER;
+		if (result == DPH_PROMOTE_MAP)
+			addr = dph_vmas_address(r->space.mapping, &r->space,
+						b->idx);
 		mutex_unlock(&b->lock);
 		/*
-		 * As a read of the process's own would. For a write the core
-		 * lets go of the page's lock before it maps, and in between
+		 * Map it as a read by the process itself would. For a write the
+		 * core lets go of the page's lock before it maps, and in between
 		 * our reference would look like somebody else's: the process
-		 * would copy or keep what is its own.
+		 * would copy what is its own already.
 		 */
 		if (addr)
 			fixup_user_fault(mm, addr, 0, &unlocked);
 	}
 	mmap_read_unlock(mm);
-	dph_base_put(spare);
+	dph_folio_put(spare);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	mmput(mm);
 	return !again;
 }
 
-static void work_on(struct dph_region *r)
+static void worker_do_region(struct dph_region *r)
 {
 	struct dph_block *b;
 	bool done = true;
 	unsigned long idx;
 
-	xa_for_each(&r->blocks, idx, b) {
+	xa_for_each(&r->space.blocks, idx, b) {
 		cond_resched();
-		if (kthread_should_stop() || READ_ONCE(r->gone))
+		if (kthread_should_stop() || dph_region_gone(r))
 			return;
-		if (!dph_block_untidy(b))
+		if (!dph_promote_untidy(b))
 			continue;
-		done &= tidy(b);
-		rest();
-		tend_pool();
+		done &= worker_do_block(r, b);
+		worker_rest();
+		worker_do_pool();
 	}
 	if (done) {
-		r->work_wait = 0;
-		dph_fork_settle(r);
+		r->work.backoff = 0;
+		dph_vma_settle(r);
 		return;
 	}
-	r->work_wait = clamp(r->work_wait * 2, WAIT_MIN, WAIT_MAX);
-	dph_worker_add(r, r->work_wait);
+	r->work.backoff = clamp(r->work.backoff * 2, WORKER_WAIT_MIN,
+				WORKER_WAIT_MAX);
+	dph_region_later(r, r->work.backoff);
 }
 
-static int worker(void *unused)
+static int worker_main(void *unused)
 {
 	struct dph_region *r;
+	struct dph_work *work;
 	long wait, pool_wait;
 
 	set_user_nice(current, MAX_NICE);
 	while (!kthread_should_stop()) {
-		WRITE_ONCE(kicked, false);
+		dph_queue_rearm();
 		wait = MAX_SCHEDULE_TIMEOUT;
-		if (dph_worker_percent()) {
-			pool_wait = tend_pool();
-			r = next_region(&wait);
-			if (r) {
-				work_on(r);
+		if (dph_param_get(&worker_percent)) {
+			pool_wait = worker_do_pool();
+			work = dph_queue_next(&wait);
+			if (work) {
+				r = container_of(work, struct dph_region, work);
+				worker_do_region(r);
 				dph_region_put(r);
 				continue;
 			}
@@ -230,20 +176,19 @@ static int worker(void *unused)
 				continue;
 			wait = min(wait, pool_wait);
 		}
-		wait_event_interruptible_timeout(wake, READ_ONCE(kicked) ||
-						 kthread_should_stop(), wait);
+		dph_queue_sleep(wait);
 	}
 	return 0;
 }
 
 int dph_worker_init(void)
 {
-	thread = kthread_run(worker, NULL, "dphuge");
-	return PTR_ERR_OR_ZERO(thread);
+	worker_thread = kthread_run(worker_main, NULL, "dphuge");
+	return PTR_ERR_OR_ZERO(worker_thread);
 }
 
 void dph_worker_exit(void)
 {
-	kthread_stop(thread);
-	WARN_ON(!list_empty(&queue));
+	kthread_stop(worker_thread);
+	dph_queue_exit();
 }

@@ -13,7 +13,7 @@
 #define DPHUGE_BEACON_MAGIC "dphuge beacon 1" /* the layout; fields are only added */
 
 struct dphuge_beacon {
-	char magic[16];
+	char magic[16];      /* DPHUGE_BEACON_MAGIC */
 	uint32_t size;       /* of this structure */
 	uint32_t ready;      /* 1: start-up is over, and what follows is final */
 	char version[16];    /* the library's */

@@ -1,31 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""A guest kernel of the next Debian's backports. Its modules build only with
-tools newer than this Debian's, so a minimal next Debian lies in the cache, made
-by debootstrap from the mirror that apt is configured for."""
+"""A guest kernel from the backports of the next Debian. Modules for it build only with tools
+that are newer than this Debian's, so a minimal next Debian is kept in the cache."""
 
+import re
 import shutil
 
-from guest_kernel import SERIES, Error, Kernel, cache, natural, re, run, unpack_modules
+from debian import KEYRING, bootstrap, inside, mirror
+from kernels import SERIES, CachedKernel, Error, cache, natural, run, unpack_modules
 
 SUITE = "trixie"
-BUILD_PACKAGES = "make,gcc-14,libelf1t64,libssl3t64,pahole,perl-base"
-
-
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-
-
-def mirror():
-    """Debian's mirror, from apt's own configuration."""
-    text = run(["apt-get", "indextargets", "--format", "$(ORIGIN)|$(LABEL)|$(REPO_URI)", "Created-By: Packages"])
-    for line in text.splitlines():
-        origin, label, uri = line.split("|")
-        if (origin, label) == ("Debian", "Debian"):
-            return uri
-    raise Error("apt knows no Debian mirror: run apt-get update")
+BUILD_PACKAGES = ["make", "gcc-14", "libelf1t64", "libssl3t64", "pahole", "perl-base"]
 
 
 class Apt:
-    """apt with sources and lists of its own: this machine's stay as they are."""
+    """An apt with sources and lists of its own, so that those of this machine stay as they are."""
 
     def __init__(self, suites):
         self.root = cache() / "apt"
@@ -44,8 +32,8 @@ class Apt:
         run(["apt-get", *self.options, "-q", "download", *packages], cwd=folder)
 
 
-class BackportsKernel(Kernel):
-    """Headers and build tools in a root of their own, the kernel beside them."""
+class BackportsKernel(CachedKernel):
+    """A kernel, its headers and the tools that build modules for it, in a Debian of their own."""
 
     def _fetch(self):
         apt = Apt([f"{SUITE}-backports"])
@@ -58,14 +46,13 @@ class BackportsKernel(Kernel):
         shutil.rmtree(fresh, ignore_errors=True)
         shutil.rmtree(self.root, ignore_errors=True)
         print(f"vm: fetching Linux {version}, and {SUITE}'s tools to build for it", flush=True)
-        run(["debootstrap", "--variant=minbase", f"--keyring={KEYRING}", f"--include={BUILD_PACKAGES}",
-             SUITE, str(fresh), mirror()])
+        bootstrap(fresh, SUITE, BUILD_PACKAGES)
         debs = fresh / "debs"
         debs.mkdir()
         apt.download([f"linux-base-{version}", f"linux-binary-unsigned-{version}", f"linux-modules-{version}",
                       f"linux-headers-{version}", f"linux-headers-{release}-common", f"linux-kbuild-{release}"], debs)
         for deb in sorted(debs.iterdir()):
-            # In place: /lib is a link here, as everywhere since Debian 12.
+            # Into the existing folders: /lib is a link, as everywhere since Debian 12.
             run(["sh", "-c", 'dpkg-deb --fsys-tarfile "$1" | tar -x --keep-directory-symlink -C "$2"', "sh",
                  str(deb), str(fresh)])
         shutil.rmtree(debs)
@@ -83,7 +70,6 @@ class BackportsKernel(Kernel):
         return self.root / "build" / name
 
     def make(self, build, words):
-        # objtool reads /proc; the mount goes with its namespace.
-        inside = f"/{build.relative_to(self.root)}"
-        run(["unshare", "--mount", "sh", "-c", 'mount -t proc proc "$0/proc" && exec chroot "$0" make "$@"',
-             str(self.root), "-C", inside, f"KDIR={self.headers()}", "CC=gcc-14", "W=1", *words])
+        # objtool reads /proc.
+        words = ["make", "-C", f"/{build.relative_to(self.root)}", f"KDIR={self.headers()}", "CC=gcc-14", "W=1", *words]
+        run(inside(self.root, words))

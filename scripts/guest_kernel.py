@@ -1,45 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""Debian kernels for guests: fetched as packages, unpacked into a cache folder
-(never installed on this machine), and dphuge.ko built against their headers."""
+"""The kernels that guests can have: those of this Debian, the debug kernel that is built from
+its source, and one of the next Debian."""
 
-import fcntl
-import hashlib
-import lzma
 import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
-# Series -> what the packages' versions look like, newest last after sorting.
-SERIES = {
-    "6.1": r"6\.1\.0-[0-9]+",
-    "6.12": r"6\.12\.[0-9]+\+(deb12|bpo)",
-    "7.3": r"7\.3\.[0-9]+\+deb13",
-}
-BOOT_MODULES = ["virtio_pci", "virtio_console", "9pnet_virtio", "9p", "virtio_blk", "virtio_rng"]
+from backports_kernel import BackportsKernel
+from kernels import SERIES, CachedKernel, Error, cache, natural, run, unpack_modules
+
 DEBUG_SOURCE = "linux-source-6.12"
 DEBUG_CONFIG = Path(__file__).resolve().parent / "debug-kernel.config"
 DEBUG_TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio",
          "modprobe": "kmod", "depmod": "kmod", "make": "make", "gcc-12": "gcc-12", "pahole": "dwarves",
          "sparse": "sparse"}
-# Documentation/dev-tools/sparse.rst. Debian's doesn't know all that 7.3's headers use.
+# Documentation/dev-tools/sparse.rst in Linux. Debian's sparse does not know everything that the
+# headers of 7.3 use, so only the others are checked.
 SPARSE = ["C=1", "CHECK=sparse -Wsparse-error"]
 
 
-class Error(Exception):
-    """Something a user can understand and mend."""
-
-
-def cache():
-    base = os.environ.get("DPHUGE_CACHE") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), "dphuge")
-    Path(base).mkdir(parents=True, exist_ok=True)
-    return Path(base)
-
-
 def require_tools(series):
+    """End the program if a tool is missing that guests of this series need."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     tools = dict(TOOLS, **(DEBUG_TOOLS if series == "debug" else {}))
     if series == "7.3":
@@ -51,49 +34,8 @@ def require_tools(series):
         raise SystemExit(f"vm: missing packages: apt-get install {' '.join(missing)}")
 
 
-def run(command, **kwargs):
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          check=False, **kwargs)
-    if done.returncode:
-        raise Error(f"{' '.join(map(str, command))} failed:\n{done.stdout[-3000:]}")
-    return done.stdout
-
-
-def natural(text):
-    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", text)]
-
-
-def unpack_modules(root, version):
-    for packed in list((root / "lib/modules").rglob("*.ko.xz")):
-        packed.with_suffix("").write_bytes(lzma.decompress(packed.read_bytes()))
-        packed.unlink()
-    run(["depmod", "-b", str(root), version])
-
-
-class Kernel:
-    """One series: its newest package, unpacked in the cache."""
-
-    def __init__(self, series):
-        self.series = series
-        self.root = cache() / f"kernel-{series}"
-        self.lock = None
-
-    @property
-    def version(self):
-        return (self.root / "VERSION").read_text().strip()
-
-    def fetch(self):
-        """Download and unpack unless that is done. One process at a time."""
-        self.lock = open(cache() / f"kernel-{self.series}.lock", "w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
-        try:
-            if not self._ready():
-                self._fetch()
-        finally:
-            fcntl.flock(self.lock, fcntl.LOCK_UN)
-
-    def _ready(self):
-        return (self.root / "VERSION").exists()
+class Kernel(CachedKernel):
+    """A kernel of this Debian, from its packages."""
 
     def _newest(self):
         names = run(["apt-cache", "search", "--names-only", f"^linux-image-{SERIES[self.series]}-amd64-unsigned$"])
@@ -120,7 +62,7 @@ class Kernel:
             run(["dpkg-deb", "-x", str(deb), str(fresh)])
         shutil.rmtree(fresh / "debs")
         unpack_modules(fresh, version)
-        # The headers name their common part by its installed place.
+        # The headers include their common part from where the package would be installed.
         makefile = fresh / f"usr/src/linux-headers-{version}/Makefile"
         makefile.write_text(f"include {self.root}/usr/src/linux-headers-{common}/Makefile\n")
         (fresh / "VERSION").write_text(version + "\n")
@@ -132,43 +74,14 @@ class Kernel:
     def headers(self):
         return self.root / f"usr/src/linux-headers-{self.version}"
 
-    def boot_modules(self):
-        """Modules the guest needs to see its root, in loading order."""
-        paths = []
-        for name in BOOT_MODULES:
-            lines = run(["modprobe", "-d", str(self.root), "-S", self.version, "--show-depends", name])
-            for line in lines.splitlines():
-                words = line.split()
-                if words[0] == "insmod" and Path(words[1]) not in paths:
-                    paths.append(Path(words[1]))
-        return paths
-
-    def build_module(self, source, defines=()):
-        """dphuge.ko for this kernel; built in the cache, the source stays clean."""
-        key = hashlib.sha256("\0".join([str(source.resolve()), *defines]).encode()).hexdigest()[:12]
-        build = self.build_folder(f"module-{self.series}-{key}")
-        with open(cache() / f"module-{self.series}-{key}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            for path in [*source.glob("*.[ch]"), source / "Kbuild", source / "Makefile",
-                         *source.glob("include/uapi/*.h")]:
-                target = build / path.relative_to(source)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists() or target.read_bytes() != path.read_bytes():
-                    shutil.copyfile(path, target)
-            self.make(build, defines)
-        return build / "dphuge.ko"
-
-    def build_folder(self, name):
-        return cache() / name
-
     def make(self, build, words):
         run(["make", "-C", str(build), f"KDIR={self.headers()}", "CC=gcc-12", "W=1", *SPARSE, *words])
 
 
 class DebugKernel(Kernel):
-    """Built from Debian's source with scripts/debug-kernel.config: KASAN, lockdep
-    and the memory manager's own checks. Slow to build (about 15 minutes on two
-    cores, once) and to run."""
+    """A kernel built from Debian's source with scripts/debug-kernel.config: it has KASAN, lockdep
+    and the memory manager's own checks. It takes about 15 minutes on two cores to build, once,
+    and is slow to run."""
 
     def __init__(self):
         super().__init__("debug")
@@ -188,8 +101,8 @@ class DebugKernel(Kernel):
         deb.unlink()
         run(["tar", "-xf", f"{source}.tar.xz", "-C", str(source.parent)])
         Path(f"{source}.tar.xz").unlink()
-        # Lockdep makes page tables' locks too big to lie in struct page, and this
-        # function, which pte_free() then needs, is not exported.
+        # With lockdep the lock of a page table is too big for struct page. Then pte_free() needs
+        # this function, which is not exported.
         memory = source / "mm/memory.c"
         memory.write_text(re.sub(r"(^void ptlock_free\(.*?^}$)", r"\1\nEXPORT_SYMBOL_GPL(ptlock_free);",
                                  memory.read_text(), count=1, flags=re.M | re.S))
@@ -198,7 +111,7 @@ class DebugKernel(Kernel):
         missing = set(re.findall(r"^CONFIG.*", DEBUG_CONFIG.read_text(), re.M)) - \
             set((build / ".config").read_text().splitlines())
         if missing:
-            raise Error(f"the debug kernel can't be had with {', '.join(sorted(missing))}")
+            raise Error(f"the debug kernel cannot be built with {', '.join(sorted(missing))}")
         run([*make, "bzImage", "modules"])
         (self.root / "VERSION").write_text((build / "include/config/kernel.release").read_text())
         shutil.copyfile(DEBUG_CONFIG, self.root / "CONFIG")
@@ -214,9 +127,7 @@ class DebugKernel(Kernel):
 
 
 def kernel(series):
+    """The kernel of this series, or the debug kernel."""
     if series == "debug":
         return DebugKernel()
-    if series == "7.3":
-        from backports_kernel import BackportsKernel
-        return BackportsKernel(series)
-    return Kernel(series)
+    return BackportsKernel(series) if series == "7.3" else Kernel(series)

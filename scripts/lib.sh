@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 # shellcheck shell=bash
-# What demo and test share: packages, building, messages.
+# shellcheck disable=SC2034 # the lists of packages are used by the scripts that source this
+# What launch, test and the other scripts share: packages, building, messages. A script may set
+# $name, which begins its messages.
 
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 export DPHUGE_BUILD="${DPHUGE_BUILD:-$top/build}"
@@ -15,22 +17,22 @@ bench_packages=(argon2 brotli bwa gawk graphicsmagick gzip libjemalloc2 libmimal
 	p7zip-full python3-numpy redis-server redis-tools sqlite3 stockfish time xz-utils zstd)
 
 die() {
-	echo "$(basename "$0"): $*" >&2
+	echo "${name:-$(basename "$0")}: $*" >&2
 	exit 1
 }
 
-# Install the packages named that aren't there yet.
+# Install those of the named packages that are not installed yet.
 install_packages() {
 	local missing=() package
 	for package in "$@"; do
 		dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
 	done
 	[ ${#missing[@]} -eq 0 ] && return
-	[ "$(id -u)" -eq 0 ] || die "needs packages; as root: apt-get install ${missing[*]}"
+	[ "$(id -u)" -eq 0 ] || die "packages are missing; run as root: apt-get install ${missing[*]}"
 	echo "== installing: ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	apt-get -q -q update
-	# A service that starts by itself is not wanted on the user's machine.
+	# No service may start by itself on the user's machine.
 	local policy=/usr/sbin/policy-rc.d made=
 	if [ ! -e $policy ]; then
 		printf '#!/bin/sh\nexit 101\n' > $policy
@@ -42,7 +44,7 @@ install_packages() {
 	[ -z "$made" ] || rm -f $policy
 }
 
-# Kernel packages are looked up in apt's lists, which a bare machine lacks.
+# Packages of kernels are looked up in apt's lists, which a new machine does not have yet.
 refresh_lists() {
 	apt-cache show linux-image-amd64 >/dev/null 2>&1 || apt-get -q -q update
 }

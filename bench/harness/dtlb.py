@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Run COMMAND with and without libdphuge.so in turns, and compare its misses in the data
-TLB for each thousand instructions.
+"""Run COMMAND with and without libdphuge.so in turns, and compare how often it misses in the
+data TLB for each thousand instructions.
 
-The processor counts them (perf stat). Where its counters can't be read, and with
---model, a simulated TLB counts instead: a model, of Intel's Skylake-SP, driven by
-valgrind's trace of the program's loads and stores and by the page sizes that the
-kernel really gives it (bench/tlb_model.c). It takes a minute or two."""
+The processor counts the misses (perf stat). Where its counters cannot be read, and with
+--model, they are counted by a model of the TLB of Intel's Skylake-SP (bench/tlb_model.c). It
+gets the program's loads and stores from valgrind, and the page sizes that the program really
+has from the kernel. That takes a minute or two."""
 
 import argparse
 import json
@@ -16,39 +16,36 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
-from opponents import BUILD, LIBRARY
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+import arguments  # noqa: E402
+from paths import BUILD, LIBRARY  # noqa: E402
 
 GENERIC = ["dTLB-load-misses", "dTLB-store-misses", "page-faults", "instructions"]
-# Cycles, or walks, where the processor has a name for them: Intel since Skylake; AMD since Zen.
+# Events for page walks, which only some processors have: Intel's since Skylake, in cycles; AMD's
+# since Zen, in walks.
 WALKS = ["dtlb_load_misses.walk_active", "dtlb_store_misses.walk_active", "ls_l1_d_tlb_miss.all_l2_miss"]
 SIDES = (("glibc", {}), ("dphuge", {"LD_PRELOAD": LIBRARY}))
 
 
-def positive(text):
-    if not text.isdecimal() or not 1 <= int(text) <= 10**12:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
 def parse():
     parser = argparse.ArgumentParser(prog="bench/dtlb", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=positive, default=3, metavar="N", help="runs of each (default 3; the model: 1)")
-    parser.add_argument("--model", action="store_true", help="the model, even if there are counters")
-    parser.add_argument("--accesses", type=positive, default=30_000_000, metavar="N",
-                        help="the model stops after so many loads and stores (default 30000000)")
+    parser.add_argument("--rounds", type=arguments.number(1, 1000), default=3, metavar="N", help="runs on each side (default 3; the model needs only 1)")
+    parser.add_argument("--model", action="store_true", help="use the model even if there are counters")
+    parser.add_argument("--accesses", type=arguments.number(1, 10**12), default=30_000_000, metavar="N",
+                        help="stop the model after N loads and stores (default 30000000)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
-    args = parser.parse_args()
-    if args.command[:1] == ["--"]:
-        args.command = args.command[1:]
-    if not args.command:
-        parser.error("which COMMAND? bench/dtlb -- COMMAND [ARG...]")
-    return args
+
+    def complete(args):
+        args.command = arguments.command_of(parser, args.command, "bench/dtlb -- COMMAND [ARG...]")
+
+    return arguments.parse(parser, complete)
 
 
 def counters(events, words, env):
-    """{event: count or None} by perf stat; a message instead if perf itself fails."""
+    """Let perf stat count. Return {event: count or None}, or a message if perf itself fails."""
     with tempfile.NamedTemporaryFile("r", prefix="dphuge-perf-") as out:
         command = ["perf", "stat", "-x", ",", "-o", out.name, "-e", ",".join(events), "--",
                    "env", *(f"{k}={v}" for k, v in env.items()), *words]
@@ -62,16 +59,16 @@ def counters(events, words, env):
     return {row[2].split(":")[0]: float(row[0]) if re.fullmatch(r"[0-9.]+", row[0]) else None for row in rows if len(row) > 2}
 
 
-def usable():
+def usable_events():
     """(events, None), or (None, why there are no counters)."""
     found = counters(GENERIC, ["true"], {})
     if isinstance(found, str):
         return None, found
     absent = [e for e in GENERIC if found.get(e) is None]
     if absent:
-        return None, (f"perf says that {', '.join(absent)} can't be counted here: a virtual machine without a PMU, or "
-                      "kernel.perf_event_paranoid")
-    # One at a time: perf refuses all if it doesn't know one of them.
+        return None, (f"perf cannot count {', '.join(absent)} here: this is a virtual machine without a PMU, or "
+                      "kernel.perf_event_paranoid forbids it")
+    # They are tried one at a time, as perf refuses all events if it does not know one of them.
     more = [e for e in WALKS if isinstance(counters([e], ["true"], {}), dict) and counters([e], ["true"], {}).get(e) is not None]
     return GENERIC + more, None
 
@@ -91,7 +88,7 @@ def by_counters(args, events):
 
 
 def traced(args, env):
-    """COMMAND under lackey, its trace through a pipe to the model."""
+    """Run COMMAND under valgrind's lackey, whose trace goes to the model through a pipe."""
     read, write = os.pipe()
     valgrind = subprocess.Popen(["valgrind", "--tool=lackey", "--trace-mem=yes", "--basic-counts=no", f"--log-fd={write}", *args.command],
                                 env=dict(os.environ, **env), pass_fds=[write], stdin=subprocess.DEVNULL,
@@ -112,7 +109,7 @@ def traced(args, env):
 
 def by_model(args):
     if os.geteuid():
-        print("dtlb: page sizes of another process are root's to see before Linux 6.7; there, all count as 4 KiB", file=sys.stderr)
+        print("dtlb: before Linux 6.7 only root can see the page sizes of another process; there, all pages count as 4 KiB", file=sys.stderr)
     sides, whole = {}, True
     for name, env in SIDES:
         found = traced(args, env)
@@ -126,7 +123,7 @@ def by_model(args):
 def show(result):
     if result["how"] == "model":
         print("A MODEL, not a measurement: Skylake-SP's data TLB, simulated"
-              + ("" if result["whole"] else "; of the program's beginning only (--accesses)"))
+              + ("" if result["whole"] else ", and only of the program's beginning (--accesses)"))
     glibc, ours = (result["sides"][name] for name, _ in SIDES)
     print(f"{'':32}{'glibc':>16}{'dphuge':>16}{'glibc/dphuge':>14}")
     for event in glibc:
@@ -140,9 +137,9 @@ def show(result):
 
 def main():
     args = parse()
-    events, why = (None, "--model") if args.model else usable()
+    events, why = (None, "--model was given") if args.model else usable_events()
     if not events:
-        print(f"dtlb: no counters: {why}; using the model", file=sys.stderr)
+        print(f"dtlb: no counters: {why}; the model is used instead", file=sys.stderr)
     result = by_counters(args, events) if events else by_model(args)
     if args.json:
         print(json.dumps(result))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The input of the real programs: generated, the same every time."""
+"""The inputs of real programs. They are generated, and the same every time."""
 
 import random
 import subprocess
@@ -7,14 +7,21 @@ import subprocess
 LCG, STEP, MASK = 6364136223846793005, 1442695040888963407, 0xffffffffffffffff  # Knuth's MMIX
 
 
+def states(seed=1):
+    """The states of a 64-bit linear congruential generator, without end."""
+    while True:
+        seed = (seed * LCG + STEP) & MASK
+        yield seed
+
+
 def log_lines(path, megabytes):
     """Text that compresses and sorts like a log."""
-    seed, size = 1, 0
+    seeds, size = states(), 0
     with open(path, "w", encoding="ascii") as out:
         while size < megabytes << 20:
             lines = []
             for _ in range(20000):
-                seed = (seed * LCG + STEP) & MASK
+                seed = next(seeds)
                 lines.append(f"{seed >> 40:06x} host{seed >> 60} GET /item/{(seed >> 33) % 50000} {(seed >> 20) % 700}\n")
             text = "".join(lines)
             out.write(text)
@@ -22,7 +29,7 @@ def log_lines(path, megabytes):
 
 
 def repeats(path, megabytes):
-    """Noise, then 200-byte pieces of it from all over: matches that are far apart."""
+    """Noise, then 200-byte pieces of it from all over: its matches lie far apart."""
     rng = random.Random(1)
     noise = b"".join(rng.randbytes(1 << 20) for _ in range(megabytes))
     with open(path, "wb") as out:
@@ -47,6 +54,7 @@ def genome(folder, bases, reads):
 
 
 def picture(path, width, height):
+    """A picture in the format PPM; each row is the one above, moved by a pixel."""
     rng = random.Random(3)
     row = rng.randbytes(3 * width)
     with open(path, "wb") as out:
@@ -56,7 +64,7 @@ def picture(path, width, height):
 
 
 def generate(folder, quick):
-    """All of them, into @folder."""
+    """Write all inputs into @folder; smaller ones if @quick."""
     small = 4 if quick else 1
     (folder / "password").write_text("password", encoding="ascii")
     log_lines(folder / "data", 1 if quick else 3)

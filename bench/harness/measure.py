@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""One run of one workload under one opponent: the time, what the process used, and
-what the kernel says about its pages."""
+"""One run of one workload under one opponent: the time it took, what it used, and what the
+kernel says of its pages."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from pathlib import Path
 
 import opponents
 
-LIMIT = 600  # seconds; what takes longer hangs
+LIMIT = 600  # seconds after which a run is ended, as it must hang
 HUGE = ("AnonHugePages", "ShmemPmdMapped", "FilePmdMapped", "Shared_Hugetlb", "Private_Hugetlb")
 
 
 class Failure(Exception):
-    """A run that ended badly; one line."""
+    """A run that failed; one line says how."""
 
 
 @contextmanager
 def setting(path, value):
-    """Have @path, a setting of the kernel, at @value for a while."""
+    """Set @path, a setting of the kernel, to @value until the end of the block."""
     old = path.read_text(encoding="ascii")
     if "[" in old:
         old = old.split("[")[1].split("]")[0]
@@ -38,7 +38,7 @@ def setting(path, value):
 
 @contextmanager
 def pool(mib):
-    """A hugetlb pool of so much, if that much is free; yields what it got, in MiB."""
+    """Have a hugetlb pool of @mib MiB, if so much memory is free; yields what was got, in MiB."""
     if not os.access(opponents.POOL, os.W_OK):
         yield 0
         return
@@ -47,7 +47,7 @@ def pool(mib):
 
 
 def tree(pid):
-    """The process and its descendants."""
+    """The IDs of the process and its descendants."""
     pids = [pid]
     for p in pids:
         try:
@@ -58,7 +58,7 @@ def tree(pid):
 
 
 def kill(child):
-    """The process and what it has started, if it runs."""
+    """End the process, unless it has ended, and all that it has started."""
     if child and child.poll() is None:
         for pid in reversed(tree(child.pid)):
             with suppress(ProcessLookupError):
@@ -66,7 +66,7 @@ def kill(child):
 
 
 def pages(pid):
-    """(resident kB, of that in 2 MiB pages), hugetlb included."""
+    """(resident kB, kB of that in 2 MiB pages); both include hugetlb."""
     rss = huge = 0
     for line in Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()[1:]:
         name, kb = line.split(":")
@@ -80,9 +80,9 @@ def pages(pid):
 
 
 class Watch(threading.Thread):
-    """Looks at a process and its children every 20 ms, while it warms up: the largest
-    that it sees, how much of it is in 2 MiB pages, and whether @library is mapped; until it
-    is, more often, as some runs take milliseconds."""
+    """Observes a process and its descendants every 20 ms in the run that is not counted: the largest
+    resident size, how much of that is in 2 MiB pages, and whether @library is mapped. Until the
+    library has been seen, it looks more often, as some runs take only milliseconds."""
 
     def __init__(self, pid, library):
         super().__init__(daemon=True)
@@ -105,10 +105,10 @@ class Watch(threading.Thread):
 
 
 def result_of(text):
-    """What a micro-benchmark printed: {"value": ns} or with "points": [[x, ns]...] too."""
+    """What a micro-benchmark printed: {"value": ns}, and for a curve "points": [[x, ns]...]."""
     rows = [line.split() for line in text.splitlines()]
     if not rows or not all(1 <= len(row) <= 2 for row in rows):
-        raise Failure(f"printed {text[:100]!r} where nanoseconds are wanted")
+        raise Failure(f"it printed {text[:100]!r} instead of nanoseconds")
     result = {"value": float(rows[-1][-1])}
     if len(rows[-1]) == 2:
         result["points"] = [[int(x), float(ns)] for x, ns in rows]
@@ -116,15 +116,15 @@ def result_of(text):
 
 
 def run(workload, opponent, inputs, watch=False):
-    """A dictionary: value (ns, or seconds for a program), user, sys, rss_kb, faults, and
-    with @watch huge_kb, seen_kb, mapped."""
+    """Return a dictionary with value (ns, or seconds for a program), user, sys, rss_kb, faults and,
+    with @watch, huge_kb, seen_kb, mapped."""
     scratch = tempfile.mkdtemp(prefix="dphuge-bench-")
     usage_file = f"{scratch}.usage"
     words = [w.replace("$W", str(inputs)).replace("$T", scratch) for w in workload.command]
     base = {"PATH": "/usr/bin:/bin:/usr/games", "LC_ALL": "C", "HOME": scratch}
     env = opponent.environment()
     env = {"SERVER_ENV": json.dumps(env)} if workload.server else env
-    # Through a small program: what a child's parent was resident with counts in its peak.
+    # A small program starts it: what the parent has resident would count in the peak of its child.
     words = ["/usr/bin/time", "-q", "-o", usage_file, "-f", "%U %S %M %R", "env", *(f"{k}={v}" for k, v in env.items()), *words]
     child = None
     try:

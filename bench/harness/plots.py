@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The pictures of the report. Colours are Okabe and Ito's, which the colour-blind can
-tell apart; the library is always the first."""
+"""The pictures of the report. The colours are those of Okabe and Ito, which colour-blind people
+can tell apart; the library always has the first."""
 
 import math
 
@@ -14,16 +14,17 @@ COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#F
 MARKS = "Dos^vP*X"
 
 
-def _style(names):
+def _styles(names):
     rest = [n for n in names if n != OURS]
     return {OURS: (COLOURS[0], MARKS[0]), **{n: (COLOURS[1 + i % 7], MARKS[1 + i % 7]) for i, n in enumerate(rest)}}
 
 
 def speeds(results, names, rivals, title, path):
-    """One line for each workload: how fast each is beside glibc, with its range for ours."""
+    """One line for each workload: the speed of each opponent relative to glibc; for the library
+    also its range."""
     rivals = [OURS] + [o for o in rivals if o != OURS]
     names = sorted(names, key=lambda n: (results.speed(n, OURS) or (1,))[0])
-    style = _style(rivals)
+    style = _styles(rivals)
     fig, ax = plt.subplots(figsize=(9, 1.6 + 0.34 * len(names)))
     for y, name in enumerate(names):
         ax.axhline(y, color="#dddddd", linewidth=0.8, zorder=0)
@@ -71,8 +72,9 @@ def means(results, names, path):
 
 
 def chase(results, name, rivals, path):
+    """The time for a dependent load, by the size of the memory that the loads go through."""
     fig, ax = plt.subplots(figsize=(9, 5))
-    style = _style(rivals)
+    style = _styles(rivals)
     for o in rivals:
         entry = results.data["runs"].get(name, {}).get(o, {})
         curves = [dict(map(tuple, r["points"])) for r in entry.get("runs", []) if "points" in r]
@@ -99,7 +101,7 @@ def chase(results, name, rivals, path):
 
 
 def coverage(guest, path):
-    """Of the guest: the share of the heap in 2 MiB pages while a program fills it."""
+    """For the guest, the share of the heap that is in 2 MiB pages while a program fills it."""
     fig, ax = plt.subplots(figsize=(9, 4.5))
     for i, (name, rows) in enumerate(guest["coverage"].items()):
         ax.plot([100 * r["touched"] for r in rows], [100 * r["huge"] for r in rows], color=COLOURS[i % 8], marker=MARKS[i % 8],
@@ -115,7 +117,8 @@ def coverage(guest, path):
 
 
 def sweep(rows, path):
-    """policy-sweep's rows: what a threshold costs in faults and gives in 2 MiB pages."""
+    """The rows of bench/policy-sweep: how much memory each threshold puts into 2 MiB pages, and how
+    much it holds for it."""
     rows = [r for r in rows if r["pressure"] == "plenty"]
     thresholds = [t for t in dict.fromkeys(r["threshold"] for r in rows)]
     fig, axes = plt.subplots(1, 2, figsize=(11, 4.5))

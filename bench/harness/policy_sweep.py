@@ -1,22 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What each threshold costs and gives, by access pattern and memory pressure.
+"""Find out what each threshold costs and gains, by access pattern and memory pressure.
 
-Runs in a guest whose clock counts instructions, so the figures repeat. For each
-threshold ("adaptive" is the driver's default): page faults, instructions, how
-much of the memory in use lies in 2 MiB pages, and how much memory is held for
-it. Writes DIR/policy-sweep.json, .md (the tables) and .svg (the plot)."""
+This runs in a guest whose clock counts instructions, so the figures can be reproduced. For
+each threshold ("adaptive" is the driver's default) they are: page faults, instructions, how
+much of the memory in use is in 2 MiB pages, and how much memory is held for it. Writes
+DIR/policy-sweep.json, policy-sweep.md (tables) and policy-sweep.svg (a plot)."""
 
 import argparse
 import json
-import subprocess
 import sys
 from pathlib import Path
 
-from opponents import BUILD, TOP
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+import arguments  # noqa: E402
+import guests  # noqa: E402
+from kernels import SERIES  # noqa: E402
+from paths import BUILD  # noqa: E402
 
 THRESHOLDS = ["0", "12", "25", "50", "75", "90", "100", "adaptive"]
-# name: guest's memory, MiB that another process leaves available, heap's MiB, patterns
+# For each pressure the guest's memory, the MiB that another process leaves available (0: there is
+# no such process), the MiB of the heap, and the patterns.
 PRESSURES = {
     "plenty": ("1G", 0, 96, "all"),
     "scarce": ("1G", 110, 64, "all"),
@@ -31,12 +35,8 @@ PROGRAMS = {
 
 
 def guest(args, memory, words):
-    command = [TOP / "scripts/vm", "--kernel", args.kernel, "--icount", "--mem", memory, "--timeout", "1500",
-               "--append", "init_on_alloc=0", "--", *words]
-    done = subprocess.run([str(w) for w in command], stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"policy-sweep: the guest failed with status {done.returncode}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    """The lines of JSON that the command @words prints in a guest with this much @memory."""
+    return list(guests.json_lines("bench/policy-sweep", words, "--kernel", args.kernel, "--mem", memory, "--timeout", 1500, *guests.COUNTED))
 
 
 def measure(args):
@@ -77,7 +77,7 @@ def tables(rows):
 def plot(rows, path):
     import matplotlib
     matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "dphuge"  # the same figures make the same file
+    matplotlib.rcParams["svg.hashsalt"] = "dphuge"  # so that the same figures make the same file
     matplotlib.rcParams["svg.fonttype"] = "none"
     from matplotlib import pyplot
     kinds = [("instructions to touch it, millions", lambda r: r["instructions"] / 1e6, "log"),
@@ -106,10 +106,10 @@ def plot(rows, path):
 def main():
     parser = argparse.ArgumentParser(prog="bench/policy-sweep", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kernel", default="6.12", help="the guest's kernel (default 6.12)")
-    parser.add_argument("--quick", action="store_true", help="a few combinations only, in under a minute")
-    parser.add_argument("directory", type=Path, metavar="DIR", help="where the three files go")
-    args = parser.parse_args()
+    parser.add_argument("--kernel", choices=list(SERIES), default="6.12", help="the guest's kernel (default 6.12)")
+    parser.add_argument("--quick", action="store_true", help="try a few combinations only: takes less than a minute")
+    parser.add_argument("directory", type=Path, metavar="DIR", help="the folder for the three files")
+    args = arguments.parse(parser)
     args.directory.mkdir(parents=True, exist_ok=True)
     rows = measure(args)
     (args.directory / "policy-sweep.json").write_text(json.dumps(rows, indent=0) + "\n")

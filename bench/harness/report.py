@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Make one self-contained page of results: report.html, with the same as report.md and
-its pictures beside it. FILE: what bench/run, bench/guest and bench/policy-sweep wrote."""
+"""Make one page of results, report.html, that contains its pictures. The same is written as
+report.md, with the pictures as files beside it. FILE is a file that bench/run, bench/guest or
+bench/policy-sweep wrote."""
 
 import argparse
 import base64
@@ -9,11 +10,12 @@ import json
 import sys
 from pathlib import Path
 
-import jinja2
-import plots
-from opponents import AGAIN, BASELINE, BUILD, OURS
-from reasons import REASONS
-from results import Results, amount
+sys.path.append(str(Path(__file__).resolve().parents[2] / "scripts"))
+import arguments  # noqa: E402
+from opponents import AGAIN, BASELINE, OURS  # noqa: E402
+from paths import BUILD  # noqa: E402
+from reasons import REASONS  # noqa: E402
+from results import Results, amount  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SHOWN = [OURS, "glibc hugetlb=1", "jemalloc", "jemalloc thp", "mimalloc", "tcmalloc", "THP always", "hugetlb pool"]
@@ -24,8 +26,8 @@ SLOWER = 0.98
 def parse():
     parser = argparse.ArgumentParser(prog="bench/report", description=__doc__)
     parser.add_argument("file", nargs="+", type=Path, metavar="FILE")
-    parser.add_argument("--out", type=Path, default=BUILD / "bench-report", metavar="DIR", help="default: bench-report in the build folder")
-    return parser.parse_args()
+    parser.add_argument("--out", type=Path, default=BUILD / "bench-report", metavar="DIR", help="the folder for what is made (default bench-report in the build folder)")
+    return arguments.parse(parser)
 
 
 def load(paths):
@@ -48,7 +50,7 @@ def load(paths):
         else:
             run = found
     if not run:
-        sys.exit("bench/report: none of the files is bench/run's")
+        sys.exit("bench/report: one of the files must be from bench/run, and none is")
     return run, guest, sweep
 
 
@@ -67,7 +69,7 @@ def speed_table(results, names, rivals):
 
 
 def memory_table(results, names):
-    """Peak resident size beside glibc's, and the part in 2 MiB pages at the largest that was seen."""
+    """Peak resident size relative to glibc's, and the part of it in 2 MiB pages when most was seen."""
     rivals = [o for o in [OURS, "dphuge small=huge", "jemalloc", "jemalloc thp", "mimalloc", "tcmalloc", "THP always"]
               if o in results.data["opponents"]]
     rows = []
@@ -83,17 +85,18 @@ def memory_table(results, names):
 
 
 def in_use(results):
-    """For each opponent: in how many workloads its library was seen mapped, and the most in 2 MiB pages."""
+    """For each opponent in how many workloads its library was seen mapped, and the most memory in
+    2 MiB pages."""
     rows = []
     for o, about in results.data["opponents"].items():
         warm = [w for w in (results.warm(name, o) for name in results.data["runs"]) if w]
         most = max((w["huge_kb"] for w in warm), default=0)
         rows.append([o, about["about"], f"{sum(w['mapped'] for w in warm)} of {len(warm)}", f"{most >> 10} MiB"])
-    return {"head": ["opponent", "configuration", "its library seen in (runs of a few ms may be missed)", "most in 2 MiB pages"], "rows": rows}
+    return {"head": ["opponent", "configuration", "workloads in which its library was seen (runs of a few ms may be missed)", "most memory in 2 MiB pages"], "rows": rows}
 
 
 def losses(results, names):
-    """Where we are slower than glibc by more than 2 % and by more than the noise."""
+    """The programs that are more than 2 % slower than under glibc, and why."""
     found = []
     for name in names:
         speed, noise = results.speed(name, OURS), results.noise(name)
@@ -114,7 +117,7 @@ def noise(results):
 
 
 def verdict(results, programs):
-    """The library's mean beside everybody's whom a user could have by a variable."""
+    """The library's mean speed, and the best of those that a user could have by environment variables."""
     mean = results.mean(programs, OURS) if programs else None
     if not mean:
         return None
@@ -131,7 +134,8 @@ def markdown(table):
 
 
 def draw(results, guest, sweep, out, micro, programs, dependent):
-    """The pictures, by name."""
+    """Draw the pictures. Return {name: file}."""
+    import plots  # its matplotlib is installed by now: see arguments.parse()
     shown = [o for o in SHOWN if o in results.data["opponents"]]
     pictures = {}
 
@@ -165,6 +169,7 @@ def guest_table(guest):
 
 def main():
     args = parse()
+    import jinja2  # installed by now: see arguments.parse()
     results, guest, sweep = load(args.file)
     args.out.mkdir(parents=True, exist_ok=True)
     micro, programs, dependent = results.workloads(True), results.workloads(False), results.dependent()

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""The file of results, and what is computed from it: medians, ratios, ranges."""
+"""The file of results, and what is computed from it: medians, ratios and ranges."""
 
 import json
 import os
 import statistics
 from pathlib import Path
 
-from opponents import AGAIN, BASELINE, OURS
+from opponents import AGAIN, BASELINE
 
 FORMAT = 1
 
@@ -19,7 +19,7 @@ class Results:
 
     @classmethod
     def open(cls, path, machine, options, rivals, missing, work):
-        """A new file, or one to go on with: then it must be of the same machine and options."""
+        """Make a new file, or continue one, which must be of the same machine and options."""
         data = {"kind": "run", "format": FORMAT, "machine": machine, "options": options, "left_out": missing, "opponents": {},
                 "workloads": {}, "runs": {}}
         if path.exists():
@@ -27,7 +27,7 @@ class Results:
             same = ("cpu", "cpus", "kernel", "driver", "commit")
             differs = [key for key in same if old["machine"].get(key) != machine[key]]
             if differs or old["options"] != options:
-                raise ValueError(f"{path} is of another {differs[0] if differs else '--quick'}; name another file, or remove it")
+                raise ValueError(f"{path} has results of another {differs[0] if differs else '--quick'}: name another file, or remove this one")
             data = old
         data["opponents"] |= {o.name: {"about": o.about, "by_environment": o.by_environment} for o in rivals}
         data["workloads"] |= {w.name: {"about": w.about, "micro": w.micro} for w in work}
@@ -40,7 +40,7 @@ class Results:
         except (OSError, ValueError) as error:
             raise ValueError(f"{path}: {error}") from error
         if not isinstance(data, dict) or data.get("kind") not in ("run", "guest") or data.get("format") != FORMAT:
-            raise ValueError(f"{path} is no file of results of this bench")
+            raise ValueError(f"{path} is not a file of results of bench/run or bench/guest")
         return cls(data, Path(path))
 
     def save(self):
@@ -52,7 +52,7 @@ class Results:
         return self.data["runs"].setdefault(workload, {}).setdefault(opponent, {"runs": []})
 
     def count(self, workload, opponent):
-        """Runs that are done, the one that warms up included."""
+        """How many runs are done, the first one included, which is not counted."""
         entry = self._entry(workload, opponent)
         return ("warm" in entry) + len(entry["runs"])
 
@@ -88,8 +88,8 @@ class Results:
         return self.data["runs"].get(workload, {}).get(opponent, {}).get("warm")
 
     def speed(self, workload, opponent, base=BASELINE):
-        """How many times as fast as @base: (ratio of medians, lowest, highest of the
-        rounds' own ratios), or None."""
+        """How many times as fast as @base it is: (the ratio of the medians, the lowest and the highest
+        ratio of a round), or None."""
         mine, others = self.values(workload, opponent), self.values(workload, base)
         if not mine or not others:
             return None
@@ -100,25 +100,25 @@ class Results:
         return [name for name, w in self.data["workloads"].items() if w["micro"] == micro and name in self.data["runs"]]
 
     def noise(self, workload):
-        """What the harness makes of glibc beside itself, as a ratio >= 1; or None."""
+        """By what factor, at least 1, glibc differs from itself; or None."""
         again = self.speed(workload, AGAIN)
         return max(again[0], 1 / again[0]) if again else None
 
     def _ahead(self, workload, opponent):
-        """At least 5 % faster than glibc, and ahead of both of its runs in every round: with
-        noise alone five rounds show that once in 3^5 times."""
+        """Whether it is at least 5 % faster than glibc, and in every round faster than both runs of
+        glibc. In five rounds, noise alone shows that once in 3^5 times."""
         speed = self.speed(workload, opponent)
         glibc = [v for v in (self.values(workload, o) for o in (BASELINE, AGAIN)) if v]
         return speed and speed[0] >= 1.05 and all(mine < min(theirs) for mine, *theirs in zip(self.values(workload, opponent), *glibc))
 
     def dependent(self):
-        """The programs that depend on large blocks, by a rule that knows no names: somebody,
-        whoever, is ahead."""
+        """The programs that depend on large blocks. The rule knows no names: some opponent, no matter
+        which, is ahead of glibc."""
         rivals = [o for o in self.data["opponents"] if o not in (BASELINE, AGAIN)]
         return [name for name in self.workloads(micro=False) if any(self._ahead(name, o) for o in rivals)]
 
     def mean(self, names, opponent):
-        """The geometric mean of its speed over @names, or None if one is missing."""
+        """The geometric mean of its speeds with @names, or None if one of them is missing."""
         speeds = [self.speed(name, opponent) for name in names]
         return statistics.geometric_mean(s[0] for s in speeds) if speeds and all(speeds) else None
 
@@ -130,7 +130,7 @@ def amount(value, micro):
 
 
 def table(results, names, rivals):
-    """Speed relative to glibc, as text."""
+    """A table of speeds relative to glibc, as text."""
     others = [o for o in rivals if o != BASELINE]
     width = max(len(o) for o in others) + 1
     lines = ["how many times as fast as glibc; medians", f"{'':24}{'glibc':>16}" + "".join(f"{o:>{width}}" for o in others)]

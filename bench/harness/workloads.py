@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-"""What is run: micro-benchmarks with their sizes, and real programs with their work."""
+"""What is run: micro-benchmarks with their sizes, and real programs with the work they do."""
 
 import shlex
 from dataclasses import dataclass
 
-from opponents import BUILD, TOP
+from paths import BUILD, TOP
 
 REDIS = TOP / "bench/harness/redis_load.py"
 
 
 @dataclass
 class Workload:
-    """@command: words; $W is the folder with the inputs, $T one for scratch files.
-    @stdin: a file in $W. @micro: prints its result itself, in nanoseconds."""
+    """@command: its words, in which $W is the folder with the inputs and $T one for scratch files.
+    @stdin: a file in $W. @micro: it prints its result itself, in nanoseconds."""
     name: str
     command: list
     micro: bool
     about: str
     stdin: str = ""
-    server: bool = False  # starts what is measured itself, with the environment that it is given
+    server: bool = False  # it starts a server, and only the server gets the opponent's environment
 
 
 def micro(name, line, quick, about):
@@ -35,7 +35,7 @@ def program(name, line, about, quick=None, stdin="", server=False):
 
 
 def python(name, code, about, **numbers):
-    """@numbers: name=(full, quick)"""
+    """A workload in Python. @numbers are the variables of @code: NAME=(value, value with --quick)"""
     def make(is_quick):
         values = "; ".join(f"{k}={v[is_quick]}" for k, v in numbers.items())
         return Workload(name, ["/usr/bin/python3", "-c", f"{values}\n{code}"], False, about)

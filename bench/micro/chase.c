@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * A chain of dependent loads in random order, one cache line of each 4 KiB page, over
- * a range of sizes: the curve rises where a level of the TLB, or of the caches, ends.
- * The line differs from page to page, so that a size of N pages takes N lines of cache.
+ * A chain of dependent loads in random order, which touches one cache line of each 4 KiB
+ * page, for a range of sizes. The curve rises at the sizes that a level of the TLB or of
+ * the caches does not cover. The lines are at different places in their pages, so that a
+ * size of N pages takes N lines of the cache.
  */
 #include "micro.h"
 
@@ -11,21 +12,24 @@
 
 #define LINE 64
 
-static struct micro_arg args[] = {{"from", 64 * KIB, 8 * KIB, GIB, "smallest size; each is twice the one before"},
-				  {"to", GIB, 8 * KIB, 64 * GIB, "largest size"},
-				  {"steps", 1000000, 1, 1ul << 40, "loads for each size"},
-				  {NULL, 0, 0, 0, NULL}};
+static struct micro_arg args[] = {
+    {"from", 64 * KIB, 8 * KIB, GIB, "the smallest size; each size is twice the one before"},
+    {"to", GIB, 8 * KIB, 64 * GIB, "the largest size"},
+    {"steps", 1000000, 1, 1ul << 40, "loads for each size"},
+    {NULL, 0, 0, 0, NULL}};
 
-static void **at(char *block, size_t page)
+/* Where the chain touches this page. */
+static void **link_in(char *block, size_t page)
 {
 	return (void **)(block + page * PAGE + page * 7 % (PAGE / LINE) * LINE);
 }
 
-/* One cycle through all pages: Sattolo, 1986. */
+/* Time the loads in memory of so many pages. The chain is one cycle through all of them
+ * (Sattolo, 1986). */
 static double chase(size_t pages)
 {
-	char *block = micro_got(malloc(pages * PAGE));
-	uint32_t *order = micro_got(malloc(pages * sizeof(*order)));
+	char *block = micro_require(malloc(pages * PAGE));
+	uint32_t *order = micro_require(malloc(pages * sizeof(*order)));
 	uint64_t x = MICRO_SEED;
 	void **p;
 	double ns;
@@ -40,9 +44,9 @@ static double chase(size_t pages)
 		order[j] = t;
 	}
 	for (size_t i = 0; i < pages; i++)
-		*at(block, order[i]) = at(block, order[(i + 1) % pages]);
+		*link_in(block, order[i]) = link_in(block, order[(i + 1) % pages]);
 	free(order);
-	p = at(block, 0);
+	p = link_in(block, 0);
 	for (size_t i = 0; i < pages; i++)
 		p = *p;
 	ns = micro_now();
@@ -73,5 +77,6 @@ int main(int argc, char **argv)
 {
 	return micro_main(
 	    argc, argv,
-	    &(struct micro){"Dependent loads in random order, over a range of sizes.", args, NULL, run, 0, 1});
+	    &(struct micro){"Dependent loads in random order, for a range of sizes; an operation is a load.", args,
+			    NULL, run, 0, 1});
 }

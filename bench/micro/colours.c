@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Arrays of a power of two, walked side by side as solvers do: where they all begin at
- * the same offset of a page they compete for the same lines of the cache. */
+/* Arrays whose size is a power of two are walked side by side, as solvers do. If they all
+ * begin at the same offset in a page, they compete for the same lines of the cache. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static size_t run(void)
 	uint64_t *a[256], sum = 0;
 
 	for (size_t i = 0; i < args[1].value; i++) {
-		a[i] = micro_got(malloc(args[0].value));
+		a[i] = micro_require(malloc(args[0].value));
 		memset(a[i], 0, args[0].value);
 	}
 	for (size_t j = 0; j < length; j++)

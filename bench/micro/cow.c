@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* fork of a process with much memory, and writes while the child lives, as when a
- * database saves in the background. */
+/* A process with much memory forks, and writes while the child lives, like a database that
+ * saves in the background. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ static char *p;
 
 static void setup(void)
 {
-	p = micro_got(malloc(args[0].value));
+	p = micro_require(malloc(args[0].value));
 	micro_touch(p, args[0].value, PAGE);
 }
 

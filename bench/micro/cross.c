@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* One thread allocates and another frees; a ring of 64 blocks is between them, each
- * on lines of its own, so that the two wait for the allocator and not for the ring. */
+/* One thread allocates and another one frees. Between them is a ring of 64 blocks, each on
+ * cache lines of its own, so that the threads wait for the allocator and not for the ring. */
 #include "micro.h"
 
 #include <pthread.h>
@@ -11,15 +11,15 @@
 #define RING 64
 
 static struct micro_arg args[] = {{"least", 128 * KIB, 1, GIB, "bytes of the smallest block"},
-				  {"most", 4 * MIB, 1, GIB, "bytes of the largest"},
+				  {"most", 4 * MIB, 1, GIB, "bytes of the largest block"},
 				  {"steps", 5000, 1, 1ul << 40, "blocks a round"},
-				  {"stride", PAGE + 64, 1, 1ul << 40, "a line is touched each so many bytes"},
+				  {"stride", PAGE + 64, 1, 1ul << 40, "bytes from one touch to the next"},
 				  {NULL, 0, 0, 0, NULL}};
 static struct {
 	char *_Atomic p;
-} __attribute__((aligned(128))) ring[RING]; /* two lines: processors fetch pairs */
+} __attribute__((aligned(128))) ring[RING]; /* two lines, as processors fetch lines in pairs */
 
-/* The other has a processor of its own; or, where it turns out to take long, it hasn't. */
+/* Usually the other thread runs on another processor; if it takes long, it may need this one. */
 static void wait_a_bit(unsigned int spins)
 {
 	if (spins < 10000)
@@ -52,7 +52,7 @@ static size_t run(void)
 		micro_die("pthread_create");
 	for (size_t i = 0; i < args[2].value; i++) {
 		size_t n = args[0].value + micro_random(&x) % (spread + 1);
-		char *p = micro_got(malloc(n));
+		char *p = micro_require(malloc(n));
 
 		micro_touch(p, n, args[3].value);
 		for (unsigned int spins = 0; atomic_load(&ring[i % RING].p); spins++)
@@ -65,7 +65,7 @@ static size_t run(void)
 
 int main(int argc, char **argv)
 {
-	return micro_main(
-	    argc, argv,
-	    &(struct micro){"A thread allocates and another frees; an operation is a block.", args, NULL, run, 2, 3});
+	return micro_main(argc, argv,
+			  &(struct micro){"One thread allocates and another one frees; an operation is a block.", args,
+					  NULL, run, 2, 3});
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-/* Memory that the process has never had, touched page by page, whole or here and there:
- * what page faults cost, and in the resident size what is taken without being used. */
+/* Memory that the process has never used is touched, page by page or only here and there.
+ * This shows what page faults cost and, in the resident size, how much memory is taken that
+ * is not used. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@ static struct micro_arg args[] = {{"size", GIB, PAGE, 64 * GIB, "bytes"},
 
 static size_t run(void)
 {
-	char *p = micro_got(malloc(args[0].value));
+	char *p = micro_require(malloc(args[0].value));
 
 	micro_touch(p, args[0].value, args[1].value);
 	return (args[0].value + args[1].value - 1) / args[1].value;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Vectors that grow by a fifth with realloc, in turns, each filled as it grows. */
+/* Vectors grow in turns, by a fifth each time, with realloc; what is new is filled. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@ static size_t run(void)
 
 	for (size_t n = 100 * KIB, old = 0; n < args[0].value; old = n, n += n / 5)
 		for (size_t i = 0; i < args[1].value; i++, ops++) {
-			p[i] = micro_got(realloc(p[i], n));
+			p[i] = micro_require(realloc(p[i], n));
 			micro_touch(p[i] + old, n - old, PAGE + 64);
 		}
 	for (size_t i = 0; i < args[1].value; i++)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Random updates of a table (GUPS, HPC Challenge's RandomAccess): each is a miss in
- * the TLB unless its entries cover the table. */
+/* Random updates of a table, as in GUPS (RandomAccess of the HPC Challenge): each of them
+ * misses in the TLB unless the TLB covers the table. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ static void setup(void)
 	while (n & (n - 1))
 		n &= n - 1;
 	mask = n - 1;
-	table = micro_got(malloc(n * sizeof(*table)));
+	table = micro_require(malloc(n * sizeof(*table)));
 	for (size_t i = 0; i < n; i++)
 		table[i] = i;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* A hash join: a table with open addressing is built from one relation and probed with
- * the keys of another; half of them are found. */
+/* A hash join: a hash table with open addressing is built from one relation, and the keys
+ * of another relation are looked up in it. Half of them are found. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static void setup(void)
 	while (places < 2 * args[0].value)
 		places *= 2;
 	mask = places - 1;
-	table = micro_got(malloc(places * sizeof(*table)));
+	table = micro_require(malloc(places * sizeof(*table)));
 	memset(table, 0, places * sizeof(*table));
 	for (uint64_t key = 1; key <= args[0].value; key++) {
 		uint64_t i = hash(key) & mask;

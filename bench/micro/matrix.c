@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* A matrix that lies in memory by rows, summed up by columns: each step is another page. */
+/* A matrix that is stored by rows is summed up by columns: each step reads another page. */
 #include "micro.h"
 
 #include <stdlib.h>
 
 static struct micro_arg args[] = {{"rows", 8192, 1, 1 << 24, "rows"},
 				  {"columns", 4096, 1, 1 << 24, "columns, of 8 bytes"},
-				  {"stride", 1, 1, 4096, "columns from one to the next that is read"},
+				  {"stride", 1, 1, 4096, "every so many columns one is read"},
 				  {NULL, 0, 0, 0, NULL}};
 static double *matrix;
 
@@ -14,7 +14,7 @@ static void setup(void)
 {
 	size_t n = args[0].value * args[1].value;
 
-	matrix = micro_got(malloc(n * sizeof(*matrix)));
+	matrix = micro_require(malloc(n * sizeof(*matrix)));
 	for (size_t i = 0; i < n; i++)
 		matrix[i] = (double)(i % 7);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* See micro.h. */
+/* What the micro-benchmarks share: options, rounds, the clock. */
 #include "micro.h"
 
 #include <argp.h>
@@ -15,13 +15,9 @@
 static double reported = -1;
 static struct micro_arg rounds = {"rounds", 0, 1, 1000000, "rounds that are timed"};
 
-/* Marsaglia, Xorshift RNGs, 2003. */
-uint64_t micro_random(uint64_t *x)
+uint64_t micro_random(uint64_t *state)
 {
-	*x ^= *x << 13;
-	*x ^= *x >> 7;
-	*x ^= *x << 17;
-	return *x;
+	return xorshift(state);
 }
 
 void micro_die(const char *what)
@@ -30,7 +26,7 @@ void micro_die(const char *what)
 	exit(1);
 }
 
-void *micro_got(void *p)
+void *micro_require(void *p)
 {
 	if (!p)
 		micro_die("malloc");
@@ -56,7 +52,8 @@ void micro_report(double ns)
 	reported = ns;
 }
 
-static bool number(const char *text, const struct micro_arg *arg, size_t *value)
+/* Read a number with an optional suffix; false if it is not in the option's range. */
+static bool parse_number(const char *text, const struct micro_arg *arg, size_t *value)
 {
 	static const char suffixes[] = "KMG";
 	const char *suffix;
@@ -74,17 +71,17 @@ static bool number(const char *text, const struct micro_arg *arg, size_t *value)
 	return *value >= arg->min && *value <= arg->max;
 }
 
-static error_t parse(int key, char *text, struct argp_state *state)
+static error_t parse_option(int key, char *text, struct argp_state *state)
 {
 	struct micro_arg **args = state->input;
 	struct micro_arg *arg;
 
 	if (key == ARGP_KEY_ARG)
-		argp_error(state, "'%s': only options are taken", text);
+		argp_error(state, "'%s' is not an option, and only options can be given", text);
 	if (key < 256 || key >= 256 + ARGS_MAX + 1)
 		return ARGP_ERR_UNKNOWN;
 	arg = args[key - 256];
-	if (!number(text, arg, &arg->value))
+	if (!parse_number(text, arg, &arg->value))
 		argp_error(state, "--%s: '%s' is not a number from %zu to %zu", arg->name, text, arg->min, arg->max);
 	return 0;
 }
@@ -94,7 +91,7 @@ int micro_main(int argc, char **argv, const struct micro *m)
 	struct argp_option options[ARGS_MAX + 2] = {0};
 	struct micro_arg *args[ARGS_MAX + 1];
 	static char docs[ARGS_MAX + 1][200];
-	struct argp argp = {options, parse, NULL, m->doc, NULL, NULL, NULL};
+	struct argp argp = {options, parse_option, NULL, m->doc, NULL, NULL, NULL};
 	unsigned int n = 0;
 	size_t ops = 0;
 	double start = 0;

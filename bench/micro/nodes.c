@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* Millions of small objects visited in random order, as in the index of a database: only
- * where small objects lie in 2 MiB pages, too, does the TLB cover them. */
+/* Millions of small objects are visited in random order, as in the index of a database. The
+ * TLB covers them only if small objects, too, lie in 2 MiB pages. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -12,11 +12,11 @@ static struct micro_arg args[] = {{"nodes", 2000000, 1, 1ul << 32, "objects of 3
 static size_t run(void)
 {
 	uint64_t x = MICRO_SEED, sum = 0;
-	uint64_t **node = micro_got(malloc(args[0].value * sizeof(*node)));
+	uint64_t **node = micro_require(malloc(args[0].value * sizeof(*node)));
 	double start;
 
 	for (size_t i = 0; i < args[0].value; i++) {
-		node[i] = micro_got(malloc(32 + micro_random(&x) % 160));
+		node[i] = micro_require(malloc(32 + micro_random(&x) % 160));
 		*node[i] = i;
 	}
 	start = micro_now();

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* The triad of STREAM (McCalpin, 1995): in sequence, where pages of 4 KiB cost least. */
+/* The triad of STREAM (McCalpin, 1995) reads and writes in sequence. There 4 KiB pages cost
+ * least. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -12,9 +13,9 @@ static size_t n;
 static void setup(void)
 {
 	n = args[0].value / sizeof(*a);
-	a = micro_got(malloc(n * sizeof(*a)));
-	b = micro_got(malloc(n * sizeof(*b)));
-	c = micro_got(malloc(n * sizeof(*c)));
+	a = micro_require(malloc(n * sizeof(*a)));
+	b = micro_require(malloc(n * sizeof(*b)));
+	c = micro_require(malloc(n * sizeof(*c)));
 	for (size_t i = 0; i < n; i++) {
 		a[i] = 0;
 		b[i] = 1;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-/* calloc of large blocks, of which a line of each page is used, among eight that live. */
+/* Large blocks come from calloc and are freed, and eight of them live at the same time. One
+ * cache line of each of their pages is used. */
 #include "micro.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ static size_t run(void)
 		size_t n = args[0].value + micro_random(&x) % args[1].value;
 
 		free(p[i % SLOTS]);
-		p[i % SLOTS] = micro_got(calloc(1, n));
+		p[i % SLOTS] = micro_require(calloc(1, n));
 		micro_touch(p[i % SLOTS], n, PAGE + 64);
 	}
 	for (unsigned int i = 0; i < SLOTS; i++)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""The bench: its arithmetic by cases worked out by hand, its tools on small work.
-
-    bench_test.py BUILD_DIRECTORY"""
+"""The bench computes correctly, shown by cases that were worked out by hand, and its tools work,
+shown on small work: bench_test.py BUILD_DIRECTORY"""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,7 +23,7 @@ SMALL = {"chase": "--to 128K --steps 1000", "churn": "--steps 50", "colours": "-
 
 
 def run(*words, stdin=None, **env):
-    env = {k: v for k, v in os.environ.items() if k != "MALLOC_PERTURB_"} | env  # meson's; work of its own for glibc
+    env = {k: v for k, v in os.environ.items() if k != "MALLOC_PERTURB_"} | env  # meson sets it, and it would slow down glibc
     return subprocess.run([str(w) for w in words], input=stdin, env=env, capture_output=True, text=True,
                           timeout=900, check=False)
 
@@ -58,7 +58,19 @@ def tlb():
         ok(r.returncode and bad[1] in r.stderr, f"tlb_model {' '.join(bad)} is refused by name")
 
 
+def wrappers():
+    """What users type answers questions and refuses wrong words; nothing is built for that."""
+    for name, wrong in (("bench/run", "--repeat=0"), ("bench/guest", "--mib=9"), ("bench/dtlb", "--rounds=x"), ("bench/report", "--out"),
+                        ("bench/policy-sweep", "--kernel=2"), ("scripts/demo", "--rounds=0"), ("scripts/programs", "--rounds=0")):
+        r = run(TOP / name, "--help", DPHUGE_BUILD="/nonexistent")
+        ok(r.returncode == 0 and r.stdout.startswith(f"usage: {name} ") and not r.stderr, f"{name} --help {r.stderr}")
+        r = run(TOP / name, wrong, DPHUGE_BUILD="/nonexistent")
+        ok(r.returncode == 2 and wrong.split("=")[0] in r.stderr and not r.stdout, f"{name} {wrong} is refused by name")
+
+
 def micro():
+    sources = {path.stem for path in (TOP / "bench/micro").glob("*.c")} - {"micro"}
+    ok(sources == set(SMALL), f"each micro-benchmark is tested {sorted(sources ^ set(SMALL)) or ''}")
     for name, options in SMALL.items():
         r = run(BUILD / "bench" / name, *options.split(), "--rounds", "1")
         last = r.stdout.split()[-1:] or ["-1"]
@@ -71,7 +83,7 @@ def micro():
 
 
 def made_up():
-    """Three programs and a micro-benchmark, by hand."""
+    """Results of three programs and a micro-benchmark, made by hand."""
     def entry(values, rss=1000):
         return {"warm": {"value": 1, "user": 1, "sys": 0, "rss_kb": rss, "faults": 1, "huge_kb": 500, "seen_kb": 1000, "mapped": True},
                 "runs": [{"value": v, "user": v, "sys": 0, "rss_kb": rss, "faults": 1} for v in values]}
@@ -98,9 +110,9 @@ def report(folder):
     r = Results(made_up())
     ok(r.speed("fast", "dphuge") == (2.0, 1.0, 5.0), "speed: the medians' ratio, 8 / 4; the rounds' are 2, 5 and 1")
     ok(abs(r.noise("same") - 1.04) < 1e-9, "noise: glibc beside itself")
-    ok(r.dependent() == ["fast"], "only what somebody makes 5 % faster, and in every round, depends on large blocks")
+    ok(r.dependent() == ["fast"], "only programs that some opponent makes 5 % faster, and in every round, depend on large blocks")
     ok(abs(r.mean(["fast", "same"], "dphuge") - (2 / 1.05) ** 0.5) < 1e-9, "the mean is geometric")
-    ok(r.mean(["fast", "same"], "THP always") is None, "and missing where a program is missing")
+    ok(r.mean(["fast", "same"], "THP always") is None, "and there is none if a program is missing")
     source = folder / "made.json"
     source.write_text(json.dumps(made_up()), encoding="utf-8")
     guest = folder / "guest.json"
@@ -113,9 +125,9 @@ def report(folder):
     made = run(PYTHON, TOP / "bench/harness/report.py", "--out", folder / "out", source, guest, sweep)
     page = (folder / "out/report.html").read_text(encoding="utf-8") if made.returncode == 0 else made.stderr
     ok("2.00 (1.00-5.00)" in page and "4,711" in page and "it &lt;fell&gt; over" in page and "not known" in page,
-       "the page has the figures, the losses and the failures")
-    ok(page.count("data:image/png;base64,") == 6 and "src=\"http" not in page, "and its pictures in itself")
-    ok(all((folder / f"out/{n}.png").read_bytes()[:4] == b"\x89PNG" for n in ("programs", "means", "micro", "chase", "coverage", "sweep")), "beside it, too")
+       "the page shows the figures, the slower programs and the failures")
+    ok(page.count("data:image/png;base64,") == 6 and "src=\"http" not in page, "the page contains its pictures")
+    ok(all((folder / f"out/{n}.png").read_bytes()[:4] == b"\x89PNG" for n in ("programs", "means", "micro", "chase", "coverage", "sweep")), "the pictures are also files beside it")
     (folder / "bad.json").write_text("{", encoding="utf-8")
     for bad in (folder / "bad.json", folder / "none.json", guest):
         r = run(PYTHON, TOP / "bench/harness/report.py", "--out", folder / "out", bad)
@@ -131,9 +143,9 @@ def runner(folder):
     ok(r.returncode == 0 and set(data["runs"]) == {"calloc", "stream triad"}, f"a run of two workloads {r.stderr[-300:] if r.returncode else ''}")
     rivals = data["runs"].get("calloc", {})
     ok(set(rivals) == {"dphuge", "glibc", "glibc again", "jemalloc thp"} and all(len(e["runs"]) == 1 and "warm" in e for e in rivals.values()),
-       "each once, after one that warms up")
+       "each runs once, after a run that is not counted")
     ok("4 GiB" not in r.stdout and "how many times as fast" in r.stdout, "a table at the end")
-    for _ in range(10):  # on a busy machine it may end before anybody looks
+    for _ in range(10):  # on a busy machine it may end before it is observed
         run(*command, "--only", "gups", "--against", "glibc again", "--json", folder / "seen.json")
         ours = json.loads((folder / "seen.json").read_text(encoding="utf-8"))["runs"]["gups"]["dphuge"]["warm"]
         if ours["mapped"] and ours["huge_kb"] > 200000:
@@ -146,29 +158,16 @@ def runner(folder):
     run(*command, *some)
     again = json.loads(results.read_text(encoding="utf-8"))
     ok(again["runs"]["calloc"]["glibc"]["runs"] and again["runs"]["calloc"]["dphuge"] == data["runs"]["calloc"]["dphuge"],
-       "what is missing is run, what is there stays")
+       "what is missing is run, and what is there stays")
     r = run(*[w for w in command if w != "--quick"], *some)
-    ok(r.returncode == 1 and "--quick" in r.stderr and len(r.stderr.splitlines()) == 1, "results of other work aren't mixed in")
+    ok(r.returncode == 1 and "--quick" in r.stderr and len(r.stderr.splitlines()) == 1, "results of other work are not mixed in")
     for bad in (["--only", "nothing"], ["--against", "malloc9"], ["--repeat", "0"]):
         r = run(*command, *bad)
         ok(r.returncode == 2 and bad[1] in r.stderr, f"{' '.join(bad)} is refused by name")
 
 
-PERF = """#!/bin/sh
-while [ "$1" != -- ]; do case $1 in -o) out=$2 ;; -e) events=$2 ;; esac; shift; done
-shift
-case $events in *walk*|*ls_l1*) exit 1 ;; esac
-case "$*" in *LD_PRELOAD*) n=10 ;; *) n=40 ;; esac
-echo "# started" > $out
-for e in dTLB-load-misses dTLB-store-misses page-faults; do echo "$n,,$e,1,100.00,," >> $out; done
-echo "1000,,instructions:u,1,100.00,," >> $out
-exec "$@"
-"""
-
-
 def dtlb(folder):
-    (folder / "perf").write_text(PERF, encoding="ascii")
-    (folder / "perf").chmod(0o755)
+    shutil.copy(Path(__file__).with_name("fake-perf"), folder / "perf")
     tool = TOP / "bench/harness/dtlb.py"
     r = run(PYTHON, tool, "--rounds", "2", "--", "true", PATH=f"{folder}:{os.environ['PATH']}")
     rows = {line.split()[0]: line.split()[-3:] for line in r.stdout.splitlines()[1:]}
@@ -176,19 +175,20 @@ def dtlb(folder):
     (folder / "perf").write_text("#!/bin/sh\necho no >&2; exit 3\n", encoding="ascii")
     work = [BUILD / "bench/gups", "--size", "16M", "--updates", "300000", "--rounds", "1"]
     r = run(PYTHON, tool, "--json", "--", *work, PATH=f"{folder}:{os.environ['PATH']}")
-    ok("no counters: perf stat ended with status 3" in r.stderr, "without: it says why")
+    ok("no counters: perf stat ended with status 3" in r.stderr, "without counters: it says why")
     found = json.loads(r.stdout) if r.returncode == 0 else {"sides": {}, "how": r.stderr}
     misses = [found["sides"].get(s, {}).get("dTLB-load-misses", 0) for s in ("glibc", "dphuge")]
     # 4,096 pages in 1,536 entries: five of eight updates miss; of 8 pages of 2 MiB none.
     ok(found["how"] == "model" and 150000 < misses[0] < 220000 and misses[1] < misses[0] / 10, f"the model of gups: {misses} {r.stderr[-200:]}")
     r = run(PYTHON, tool)
-    ok(r.returncode == 2 and "COMMAND" in r.stderr, "no COMMAND: refused")
+    ok(r.returncode == 2 and "COMMAND" in r.stderr, "without a COMMAND it is refused")
     r = run(PYTHON, tool, "--model", "--", "/nonexistent")
-    ok(r.returncode == 1 and "valgrind ended" in r.stderr, "a COMMAND that isn't there: a word")
+    ok(r.returncode == 1 and "valgrind ended" in r.stderr, "a COMMAND that does not exist is reported")
 
 
 def main():
     tlb()
+    wrappers()
     micro()
     with tempfile.TemporaryDirectory(prefix="dphuge-bench-test-") as name:
         report(Path(name))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""bench/guest on a small heap: what the page sizes of the driver are to look like beside
-the others'; and bench/policy-sweep on a few combinations."""
+"""bench/guest, on a small heap, shows what the driver is for, beside other kinds of memory; and
+bench/policy-sweep works, on a few combinations."""
 
 import json
 import subprocess
@@ -22,10 +22,10 @@ if row:
     ok(of("driver", "random", "huge_kb") >= 14 << 10 and of("4 KiB", "random", "huge_kb") == 0, "a full heap on the driver is in 2 MiB pages")
     ok(of("driver", "random", "entries") * 100 < of("4 KiB", "random", "entries"), "and takes a hundredth of the TLB entries")
     ok(of("driver", "sparse", "rss_kb") < 512 and of("THP madvise", "sparse", "rss_kb") > 12 << 10,
-       "a sparse one holds what was touched, where THP holds all")
-    ok(of("driver", "sequential", "faults") * 5 < of("4 KiB", "sequential", "faults"), "in sequence there are a fifth of the faults")
+       "a sparse heap holds only what was touched, whereas THP holds all of it")
+    ok(of("driver", "sequential", "faults") * 5 < of("4 KiB", "sequential", "faults"), "a heap used in sequence has a fifth of the faults")
     curve = data["coverage"]["driver, exact 50"]
-    ok(curve[5]["huge"] < 0.05 < 0.95 < curve[-1]["huge"], "coverage comes with use")
+    ok(curve[5]["huge"] < 0.05 < 0.95 < curve[-1]["huge"], "there are 2 MiB pages only after the heap has been used")
 with tempfile.TemporaryDirectory(prefix="dphuge-sweep-") as name:
     r = subprocess.run(["/usr/bin/python3", TOP / "bench/harness/policy_sweep.py", "--quick", name], capture_output=True, text=True, check=False)
     made = {p.name for p in Path(name).iterdir()}
@@ -33,6 +33,6 @@ with tempfile.TemporaryDirectory(prefix="dphuge-sweep-") as name:
     sweep = {(r["pattern"], r["threshold"]): r for r in json.loads((Path(name) / "policy-sweep.json").read_text(encoding="utf-8"))} if made else {}
 if sweep:
     ok(sweep["random sparse", "0"]["huge_kib"] and not sweep["random sparse", "50"]["huge_kib"],
-       "sparse blocks are 2 MiB pages with a threshold of 0, and aren't with 50")
+       "sparse blocks are 2 MiB pages with a threshold of 0, but not with 50")
     ok(sweep["sequential", "0"]["faults"] * 10 < sweep["sequential", "50"]["faults"], "and has fewer faults")
 sys.exit(done())

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* A program that uses dphuge-malloc.h, and says what it heard. */
+/* A program that uses dphuge-malloc.h, and prints what the header's functions return. */
 #include <dphuge-malloc.h>
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-static void say(const char *what, int result)
+static void print_result(const char *what, int result)
 {
 	printf("%s: %s\n", what, result ? strerrorname_np(errno) : "0");
 }
@@ -20,14 +20,14 @@ int main(void)
 	void *p;
 
 	printf("backend: %s\n", backend ? backend : "none");
-	say("not ours", dphuge_set_promote(&local, 50));
+	print_result("not ours", dphuge_set_promote(&local, 50));
 	if (fd < 0)
 		return 0;
 	p = mmap(NULL, DPHUGE_BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
 		return 1;
-	say("101", dphuge_set_promote(p, 101));
-	say("25", dphuge_set_promote(p, 25));
+	print_result("101", dphuge_set_promote(p, 101));
+	print_result("25", dphuge_set_promote(p, 25));
 	info.addr = (uintptr_t)p;
 	if (!ioctl(fd, DPHUGE_IOC_INFO, &info))
 		printf("threshold: %u\n", info.threshold);

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""The library's own state in a process begins a page, with preload/beacon.h's structure."""
+"""Finds the library's state in a process: it begins at a page, with the structure of
+preload/beacon.h."""
 
 import re
 from pathlib import Path
 
-BACKEND, ARENAS = 40, 184  # where in it
+BACKEND, ARENAS = 40, 184  # offsets in that structure
 
 
 def find(pid):
-    """(address, the mapping's rights) or None."""
+    """(address, rights of the mapping), or None if the library is not there."""
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for line in Path(f"/proc/{pid}/maps").read_text(encoding="utf-8").splitlines():
             start, end, rights = re.match(r"(\w+)-(\w+) (\S+)", line).groups()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""The command dphuge, each subcommand for real, wrong arguments included. In a guest
-with the driver ($DPHUGE_GUEST) the same, on the driver."""
+"""Each subcommand of dphuge does what its manual says, on real processes; wrong arguments
+and unsuitable programs are refused with one line that names them. The same test runs in a
+guest, where the driver is loaded ($DPHUGE_GUEST)."""
 
 import json
 import os
@@ -25,6 +26,7 @@ PYTHON = "/usr/bin/python3"
 MIB = 1 << 20
 DRIVER = os.path.exists("/dev/dphuge")
 BACKEND = "driver" if DRIVER else "thp"
+HOLDER = [PYTHON, str(Path(__file__).with_name("holder.py"))]
 CLEAN = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C.UTF-8"}
 
 
@@ -34,61 +36,21 @@ def dphuge(*args, env=None, **kwargs):
 
 
 def one_line(result, *words):
-    """A refusal: one line on standard error that has the words (argp adds where to look)."""
+    """Whether it was refused with one line on standard error that contains all @words. The line
+    that argp adds, "Try `dphuge ... --help'", does not count."""
     lines = [line for line in result.stderr.splitlines() if not line.startswith("Try `")]
     return len(lines) == 1 and all(word in lines[0] for word in words)
 
 
-HOLD = """
-import sys
-a = bytearray(64 << 20)
-b = bytearray(8 << 20)
-for i in range(0, 64 << 20, 4096): a[i] = 1
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-SPARSE = """
-import ctypes, sys
-calloc = ctypes.CDLL(None).calloc
-calloc.restype = ctypes.c_void_p
-at = calloc(1, ctypes.c_size_t(64 << 20))
-for i in range(0, 64 << 20, 65536): ctypes.memset(at + i, 1, 1)
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
-HOSTILE = "import ctypes; ctypes.CDLL(None).prctl(15, b'\\x1b[31m\"\\\\\\xff')\n" + HOLD
-
-# Writes into its own beacon, read-only as it was: a backend that is no name, and $ARENAS arenas.
-FORGER = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})" + """
-import beacon, ctypes, os
-at, _ = beacon.find("self")
-ctypes.CDLL(None).mprotect(ctypes.c_void_p(at), 4096, 3)
-ctypes.memmove(at + beacon.BACKEND, b'a"\\\\}\\n\\x1b[31m\\0', 11)
-if "ARENAS" in os.environ:
-    ctypes.memmove(at + beacon.ARENAS, int(os.environ["ARENAS"]).to_bytes(4, "little"), 4)
-""" + HOLD
-
-# 50 MB in small objects, each of which malloc is asked for.
-SMALL = """
-import sys
-a = [bytes(200) for i in range(200000)]
-print("ready", flush=True)
-sys.stdin.read()
-"""
-
-
 @contextmanager
-def holder(env=None, command=None):
-    """A process that holds 72 MiB, 64 of them touched, until it's let go."""
-    command = command or [COMMAND, "run", "--", PYTHON, "-c", HOLD]
+def holder(env=None, command=None, kind="hold", options=()):
+    """A process of holder.py under `dphuge run`, or of @command, that lives until the block ends."""
+    command = command or [COMMAND, "run", *options, "--", *HOLDER, kind]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                env={**CLEAN, **(env or {})})
     try:
         if process.stdout.readline() != "ready\n":
-            raise RuntimeError(f"{command} didn't start")
+            raise RuntimeError(f"{command} did not start")
         yield process.pid
     finally:
         process.stdin.close()
@@ -103,7 +65,7 @@ def general():
        "--help names the commands")
     ok(re.fullmatch(r"dphuge \d+\.\d+\.\d+\n", dphuge("--version").stdout), "--version")
     r = dphuge("fly")
-    ok(r.returncode == 2 and one_line(r, "'fly'", "run, stat, check, map and doctor"), "an unknown command is named")
+    ok(r.returncode == 2 and one_line(r, "'fly'", "run, stat, check, map and doctor"), "an unknown command is refused by name")
     for name in ("run", "stat", "check", "map", "doctor"):
         r = dphuge(name, "--help")
         ok(r.returncode == 0 and f"Usage: dphuge {name}" in r.stdout and "exit status:" in r.stdout, f"{name} --help")
@@ -119,24 +81,24 @@ def environment_of(*args, env=None):
 def run():
     r = dphuge("run", "--", "sh", "-c", "echo out; echo err >&2; exit 7")
     ok((r.returncode, r.stdout, r.stderr) == (7, "out\n", "err\n"), "run: output and exit status are the command's")
-    ok(dphuge("run", "--", "sh", "-c", "kill -9 $$").returncode == -signal.SIGKILL, "and so is its end by a signal")
+    ok(dphuge("run", "--", "sh", "-c", "kill -9 $$").returncode == -signal.SIGKILL, "run: so is the signal that ends it")
     got = environment_of("--threshold", "256K", "--backend", "base", "--promote", "75", "--small", "huge")
     ok(got.get("LD_PRELOAD") == str(LIBRARY) and got.get("DPHUGE_THRESHOLD") == "256K" and
        got.get("DPHUGE_BACKEND") == "base" and got.get("DPHUGE_PROMOTE") == "75" and got.get("DPHUGE_SMALL") == "huge"
        and "DPHUGE_STRICT" not in got, "run: the options set the environment")
     other = "/usr/lib/x86_64-linux-gnu/libdl.so.2"
-    ok(environment_of(env={"LD_PRELOAD": other})["LD_PRELOAD"] == f"{LIBRARY}:{other}", "another preload library stays")
+    ok(environment_of(env={"LD_PRELOAD": other})["LD_PRELOAD"] == f"{LIBRARY}:{other}", "run: another preloaded library stays")
     twice = f"{other}:{LIBRARY}"
-    ok(environment_of(env={"LD_PRELOAD": twice})["LD_PRELOAD"] == twice, "the library isn't added twice")
-    ok(environment_of(env={"DPHUGE_DECAY_MS": "5"})["DPHUGE_DECAY_MS"] == "5", "other settings come through")
+    ok(environment_of(env={"LD_PRELOAD": twice})["LD_PRELOAD"] == twice, "run: the library is not added twice")
+    ok(environment_of(env={"DPHUGE_DECAY_MS": "5"})["DPHUGE_DECAY_MS"] == "5", "run: other settings stay as they are")
     r = dphuge("run", "--stats", "--", PYTHON, "-c", "bytearray(1 << 24)")
     ok(r.returncode == 0 and f"backend {BACKEND}" in r.stderr and "coverage:" in r.stderr, "run --stats reports at exit")
     r = dphuge("run", "--dry-run", "--threshold", "1M", "--", "printf", "%s|", "a b", "it's", "")
-    ok(r.returncode == 0 and f"LD_PRELOAD={LIBRARY} DPHUGE_THRESHOLD=1M printf " in r.stdout, "run --dry-run shows it")
+    ok(r.returncode == 0 and f"LD_PRELOAD={LIBRARY} DPHUGE_THRESHOLD=1M printf " in r.stdout, "run --dry-run shows the command")
     shown = subprocess.run(["/bin/sh", "-c", r.stdout], capture_output=True, text=True, env=CLEAN, timeout=60)
-    ok(shown.stdout == "a b|it's||", "in a form that a shell takes")
+    ok(shown.stdout == "a b|it's||", "run --dry-run: a shell can run what it shows")
     r = dphuge("run", "-v", "--", "echo", "x")
-    ok(r.stdout == "x\n" and one_line(r, "LD_PRELOAD=", "echo x"), "run -v shows it and runs it")
+    ok(r.stdout == "x\n" and one_line(r, "LD_PRELOAD=", "echo x"), "run -v shows the command and runs it")
 
 
 def run_refuses():
@@ -150,15 +112,15 @@ def run_refuses():
     ok(r.returncode == (0 if DRIVER else 2) and (DRIVER or one_line(r, "no /dev/dphuge", "load the driver", "--device")),
        "run --backend driver needs the device")
     r = dphuge("run")
-    ok(r.returncode == 2 and one_line(r, "no COMMAND"), "run: no command")
+    ok(r.returncode == 2 and one_line(r, "COMMAND is missing"), "run: the command is missing")
     r = dphuge("run", "--", "/no/such")
-    ok(r.returncode == 127 and one_line(r, "/no/such", "no such command"), "run: a command that isn't there: 127")
+    ok(r.returncode == 127 and one_line(r, "/no/such", "not found"), "run: a command that does not exist: 127")
     r = dphuge("run", "no-such-command")
-    ok(r.returncode == 127 and one_line(r, "no-such-command"), "nor in PATH: 127")
+    ok(r.returncode == 127 and one_line(r, "no-such-command"), "and a command that is not in PATH: 127")
     r = dphuge("run", "/etc")
-    ok(r.returncode == 126 and one_line(r, "/etc", "executable"), "run: a folder: 126")
+    ok(r.returncode == 126 and one_line(r, "/etc", "executable"), "run: a folder: status 126")
     r = dphuge("run", "/etc/passwd")
-    ok(r.returncode == 126 and one_line(r, "/etc/passwd", "executable"), "run: a file that isn't executable: 126")
+    ok(r.returncode == 126 and one_line(r, "/etc/passwd", "executable"), "run: a file that is not executable: 126")
     with tempfile.TemporaryDirectory() as name:
         at = Path(name)
         true = Path("/bin/true").read_bytes()
@@ -173,7 +135,7 @@ def run_refuses():
                  ("statically linked", program("script", b"#! /bin/busybox sh\n")),
                  ("a 32-bit program", program("32", b"\x7fELF\x01" + true[5:16] + b"\x02\x00\x03\x00\x01" + bytes(64))),
                  ("another processor", program("arm", true[:18] + b"\xb7\x00" + true[20:])),
-                 ("no ELF program", program("text", b"echo x\n"))]
+                 ("not an ELF program", program("text", b"echo x\n"))]
         if os.getuid() == 0:
             setuid = program("setuid", true)
             os.chown(setuid, 65534, 65534)
@@ -188,7 +150,7 @@ def run_refuses():
             ok(r.returncode == 125 and one_line(r, what, "preloaded"), f"run: {path.name}: {what}: 125")
         r = dphuge("run", "--", program("orphan", b"#!/no/such/interpreter\n"))
         ok(r.returncode == 127 and one_line(r, "/no/such/interpreter"), "run: a script without its interpreter: 127")
-        # The command far from its library, and in a folder that LD_PRELOAD can't name.
+        # The command without its library, and then in a folder whose name LD_PRELOAD cannot hold.
         alone = at / "alone"
         shutil.copy(COMMAND, alone)
         r = subprocess.run([alone, "run", "true"], capture_output=True, text=True, env=CLEAN, timeout=60)
@@ -201,7 +163,7 @@ def run_refuses():
         shutil.copy(COMMAND, at / "a b/command")
         shutil.copy(LIBRARY, at / "a b/preload")
         r = subprocess.run([at / "a b/command/dphuge", "run", "true"], capture_output=True, text=True, env=CLEAN, timeout=60)
-        ok(r.returncode == 125 and one_line(r, "a b", "space"), "run: a path that LD_PRELOAD can't hold: 125")
+        ok(r.returncode == 125 and one_line(r, "a b", "space"), "run: a path that LD_PRELOAD cannot hold: 125")
 
 
 def check():
@@ -209,7 +171,7 @@ def check():
         _, rights = beacon.find(pid) or (None, None)
         ok(rights == "r--p", f"the library's state is read-only after start: {rights}")
         r = dphuge("check", pid)
-        ok(r.returncode == 0 and r.stdout.startswith(f"{pid} (python3): active, backend {BACKEND}, large from 131072"),
+        ok(r.returncode == 0 and r.stdout.startswith(f"{pid} (python3): active, backend {BACKEND}, requests of 131072 bytes"),
            f"check: {r.stdout.strip()}")
     r = dphuge("check", pid)
     ok(r.returncode == 1 and r.stdout == f"{pid}: no such process\n", "check: a process that has ended")
@@ -217,21 +179,21 @@ def check():
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "no large heap: DPHUGE_ONLY and DPHUGE_EXCEPT leave this program out" in r.stdout,
            "check: left out by DPHUGE_EXCEPT")
-    with holder(command=[PYTHON, "-c", HOLD]) as pid:
+    with holder(command=[*HOLDER, "hold"]) as pid:
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "LD_PRELOAD was not set" in r.stdout and "dphuge run -- COMMAND" in r.stdout,
-           "check: LD_PRELOAD isn't set")
-    with holder({"LD_PRELOAD": "/no/such/libdphuge.so"}, [PYTHON, "-c", HOLD]) as pid:
+           "check: LD_PRELOAD is not set")
+    with holder({"LD_PRELOAD": "/no/such/libdphuge.so"}, [*HOLDER, "hold"]) as pid:
         r = dphuge("check", pid)
-        ok(r.returncode == 1 and "LD_PRELOAD names /no/such/libdphuge.so, which doesn't exist" in r.stdout,
-           "check: LD_PRELOAD names a file that isn't there")
+        ok(r.returncode == 1 and "LD_PRELOAD names /no/such/libdphuge.so, which does not exist" in r.stdout,
+           "check: LD_PRELOAD names a file that does not exist")
     with holder({"LD_PRELOAD": str(LIBRARY)}, ["/bin/busybox", "sh", "-c", "echo ready; read x"]) as pid:
         r = dphuge("check", pid)
         ok(r.returncode == 1 and "statically linked" in r.stdout, "check: a static program")
     for bad in ("x", "0", "-1", "1.5", "99999999999"):
         r = dphuge("check", "--", bad)
         ok(r.returncode == 2 and one_line(r, bad), f"check {bad} is refused")
-    ok(dphuge("check").returncode == 2 and dphuge("check", 1, 2).returncode == 2, "check: one PID")
+    ok(dphuge("check").returncode == 2 and dphuge("check", 1, 2).returncode == 2, "check takes exactly one PID")
     if os.getuid():
         return
     with tempfile.TemporaryDirectory() as name, holder() as pid:
@@ -239,11 +201,11 @@ def check():
         shutil.copy(COMMAND, name)
         r = subprocess.run([f"{name}/dphuge", "check", str(pid)], capture_output=True, text=True, user=65534, group=65534,
                            extra_groups=[], env=CLEAN, timeout=60)
-        ok(r.returncode == 1 and "can't be looked into" in r.stdout, "check: somebody else's process")
+        ok(r.returncode == 1 and "cannot be examined" in r.stdout, "check: somebody else's process")
 
 
 def smaps_of(pid):
-    """(resident, in 2 MiB pages) of the mapping of most memory, in bytes."""
+    """(resident, of that in 2 MiB pages) of the mapping with most memory, in bytes."""
     best = (0, 0)
     resident = 0
     for line in Path(f"/proc/{pid}/smaps").read_text().splitlines():
@@ -266,14 +228,14 @@ def stat():
            "stat --json PID: the process")
         ok(72 * MIB <= row["in_use"] < 90 * MIB and 64 * MIB <= row["resident"] < 90 * MIB, f"its figures: {row}")
         ok(row["resident"] >= resident >= 64 * MIB and row["huge"] >= huge and row["huge"] <= row["resident"],
-           f"as the kernel has them: {resident} and {huge}")
+           f"they agree with the kernel's: {resident} and {huge}")
         ok((found["driver"] is not None) == DRIVER and (not DRIVER or found["driver"]["promotions"] > 0),
-           "the driver's counters, if it's loaded")
+           "the driver's counters are there if it is loaded")
         r = dphuge("stat", pid)
         ok(r.returncode == 0 and re.search(rf"^ *{pid} python3 +{BACKEND} +7\d.\d MiB +\d", r.stdout, re.M) and
-           ("driver: " in r.stdout) == DRIVER, "stat PID: as a table")
+           ("driver: " in r.stdout) == DRIVER, "stat PID shows a table")
         ok(DRIVER == ("promotions" in row) and row.get("promotions", 1) > 0 and DRIVER == ("PROMOTED" in r.stdout),
-           "on the driver with its own counters")
+           "on the driver, with the counters of the process")
         r = dphuge("stat", "--prometheus")
         metrics = dict(re.findall(rf'^(dphuge_heap_\w+)\{{pid="{pid}",command="python3",backend="{BACKEND}"\}} (\d+)$',
                                   r.stdout, re.M))
@@ -283,32 +245,32 @@ def stat():
            f"stat --prometheus: {len(metrics)} metrics")
         listed = {row["pid"]: row for row in json.loads(dphuge("stat", "--json").stdout)["processes"]}
         ok(pid in listed and other in listed and idle not in listed and listed[other]["huge"] == 0,
-           "stat: all processes with a large heap; 4 KiB pages are none of 2 MiB")
+           "stat shows all processes with a large heap; backend base has no 2 MiB pages")
         watch = subprocess.Popen([COMMAND, "stat", "--json", "-i", "0.05", str(pid)], stdout=subprocess.PIPE, text=True,
                                  env=CLEAN)
         rows = [json.loads(watch.stdout.readline()) for _ in range(3)]
-        ok(all(row["processes"][0]["pid"] == pid for row in rows), "stat --interval: again and again")
-    ok(watch.wait(60) == 0, "until the process ends")
+        ok(all(row["processes"][0]["pid"] == pid for row in rows), "stat --interval repeats")
+    ok(watch.wait(60) == 0, "stat --interval ends when the process ends")
     watch.stdout.close()
     r = dphuge("stat", pid)
     ok(r.returncode == 1 and one_line(r, str(pid), "dphuge check"), "stat: a process that has ended")
     r = dphuge("stat", "--json", "--", PYTHON, "-c", "import time; a = bytearray(b'x') * (1 << 26); time.sleep(3); exit(5)")
     rows = json.loads(r.stderr)["processes"]
-    ok(r.returncode == 5 and rows and rows[0]["resident"] >= 64 * MIB, "stat -- COMMAND: its fullest moment, its status")
-    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", HOSTILE]) as pid:
+    ok(r.returncode == 5 and rows and rows[0]["resident"] >= 64 * MIB, "stat -- COMMAND shows the moment of most memory, and ends with the status of the command")
+    with holder(kind="hostile") as pid:
         r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
         ok(rb'command="?[31m\"\\?"' in r.stdout and r.stdout.isascii() and b"\x1b" not in r.stdout,
-           "stat: a name that is no text, or more, is made one")
-        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["command"] == '?[31m"\\?', "in JSON too")
-    with holder(command=[COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+           "stat: control characters in a process's name are replaced")
+        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["command"] == '?[31m"\\?', "stat: also in JSON")
+    with holder(kind="forger") as pid:
         r = subprocess.run([COMMAND, "stat", "--prometheus", str(pid)], capture_output=True, env=CLEAN, timeout=60)
-        ok(rb',backend="a\"\\}??[31m"} ' in r.stdout and r.stdout.isascii(), "stat: so is a backend that is no name")
-        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["backend"] == 'a"\\}??[31m', "in JSON too")
-    with holder({"ARENAS": str((1 << 32) - 1)}, [COMMAND, "run", "--", PYTHON, "-c", FORGER]) as pid:
+        ok(rb',backend="a\"\\}??[31m"} ' in r.stdout and r.stdout.isascii(), "stat: so are those in a forged name of a backend")
+        ok(json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]["backend"] == 'a"\\}??[31m', "stat: also in JSON")
+    with holder({"ARENAS": str((1 << 32) - 1)}, kind="forger") as pid:
         r = dphuge("stat", pid)
         ok(r.returncode in (0, 1), f"stat: a process that says it has 4 Gi arenas: {r.stdout[-40:]!r} {r.stderr[-80:]!r}")
     if DRIVER:
-        with holder({"PYTHONMALLOC": "malloc"}, [COMMAND, "run", "--small", "huge", "--", PYTHON, "-c", SMALL]) as pid:
+        with holder({"PYTHONMALLOC": "malloc"}, kind="small", options=["--small", "huge"]) as pid:
             row = json.loads(dphuge("stat", "--json", pid).stdout)["processes"][0]
             ok(row["resident"] >= 45 * MIB and row["huge"] > row["resident"] // 2 and row["in_use"] < 20 * MIB,
                f"stat: on the driver the memory of small objects counts with --small huge: {row}")
@@ -322,10 +284,10 @@ def stat():
         r = dphuge("stat", f"--interval={bad}")
         ok(r.returncode == 2 and one_line(r, f"'{bad}'", "0.01 to 86400"), f"stat --interval {bad} is refused")
     ok(dphuge("stat", 1, 2).returncode == 2 and dphuge("stat", 1, "--", "true").returncode == 2,
-       "stat: one PID, or a command")
+       "stat takes one PID or a command, not more")
     with open("/dev/full", "w") as full:
         r = subprocess.run([COMMAND, "stat"], stdout=full, stderr=subprocess.PIPE, text=True, env=CLEAN, timeout=60)
-        ok(r.returncode == 1 and one_line(r, "written"), "stat: a full disk is told")
+        ok(r.returncode == 1 and one_line(r, "cannot write the output"), "stat: a full disk is reported")
 
 
 def counts(picture):
@@ -342,15 +304,15 @@ def picture():
         rows = [line for line in r.stdout.splitlines() if re.match(r" *[0-9a-f]{8,} ", line)]
         ok(rows and all(len(line.split(None, 1)[1]) <= 64 for line in rows), "map: 64 cells a row at most")
         r = dphuge("map", pid, env={"LC_ALL": "C"})
-        ok(r.returncode == 0 and r.stdout.isascii() and counts(r.stdout) == (huge, small), "map: in ASCII, if it must be")
+        ok(r.returncode == 0 and r.stdout.isascii() and counts(r.stdout) == (huge, small), "map draws in ASCII where the locale is not UTF-8")
     with holder({"DPHUGE_BACKEND": "base"}) as pid:
         huge, small = counts(dphuge("map", pid).stdout)
         ok(huge == 0 and small >= 32, f"map: backend base: {huge} + {small}")
-    with holder({"DPHUGE_BACKEND": "base"}, [COMMAND, "run", "--", PYTHON, "-c", SPARSE]) as pid:
+    with holder({"DPHUGE_BACKEND": "base"}, kind="sparse") as pid:
         r = dphuge("map", pid)
-        ok(r.stdout.count("░") >= 30, f"map: sparse use is light: {r.stdout.count('░')}")
+        ok(r.stdout.count("░") >= 30, f"map: sparsely used blocks are drawn in the lightest shade: {r.stdout.count('░')}")
     ok(dphuge("map", pid).returncode == 1 and dphuge("map").returncode == 2 and dphuge("map", "x").returncode == 2,
-       "map: a process that has ended, none, and no number")
+       "map: a process that has ended, no PID, and a PID that is not a number")
 
 
 def doctor():
@@ -358,10 +320,10 @@ def doctor():
     lines = [line for line in r.stdout.splitlines() if not line.startswith(" ")]
     ok(len(lines) == 11 and all(re.match(r"(ok  |warn|FAIL)  \S+ +\S", line) for line in lines),
        "doctor: a line for each of 11 things")
-    ok(r.returncode == any(line.startswith("FAIL") for line in lines), "doctor: status 1 if one fails")
+    ok(r.returncode == any(line.startswith("FAIL") for line in lines), "doctor: status 1 if and only if a check fails")
     for before, line in zip(r.stdout.splitlines(), r.stdout.splitlines()[1:]):
         if line.startswith(" ") and before.startswith("ok"):
-            ok(False, f"doctor: advice where all is well: {line}")
+            ok(False, f"doctor: advice although all is well: {line}")
     ok(re.search(r"^ok    library .*libdphuge.so \S+ on jemalloc 5", r.stdout, re.M), "doctor: the library and jemalloc")
     module = re.search(r"^(\w+) +module +(.*)$", r.stdout, re.M)
     ok(module[1] == ("ok" if DRIVER else "warn"), f"doctor: {module[2]}")
@@ -371,7 +333,7 @@ def doctor():
 
 
 def complete(*words):
-    """What bash offers for the last of @words."""
+    """What bash's completion offers for the last of @words."""
     script = f"source {TOP}/command/completion.bash; " + r"""
 COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dphuge; printf '%s\n' "${COMPREPLY[@]}" """
     r = subprocess.run(["/bin/bash", "-c", script, "bash", *words], capture_output=True, text=True, env=CLEAN, timeout=60)
@@ -379,7 +341,7 @@ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _dphuge; printf '%s\n' "${COMPREPLY[@
 
 
 def documents():
-    """--help, the manual and the completion have the same options."""
+    """--help, the manual pages and the completion name the same options, and the manual's examples work."""
     page = (TOP / "docs/dphuge.1.in").read_text(encoding="utf-8").replace("\\-", "-")
     for name in ("run", "stat", "check", "map", "doctor"):
         options = set(re.findall(r"(--[a-z-]+)", dphuge(name, "--help").stdout)) - {"--usage", "--help", "--version"}
@@ -393,7 +355,7 @@ def documents():
     device = (TOP / "docs/dphuge.4.in").read_text(encoding="utf-8")
     for number, text in (1, page), (4, device):
         formatted = subprocess.run(["groff", "-man", "-Tutf8", "-ww"], input=text, capture_output=True, text=True, check=False)
-        ok(formatted.returncode == 0 and not formatted.stderr, f"groff has no complaint about dphuge({number}) {formatted.stderr[:200]}")
+        ok(formatted.returncode == 0 and not formatted.stderr, f"groff formats without a warning dphuge({number}) {formatted.stderr[:200]}")
     contract = (TOP / "kernel/include/uapi/dphuge.h").read_text(encoding="utf-8")
     said = set(re.findall(r"\b(DPHUGE_(?:IOC_)?[A-Z]+|E[A-Z0-9]{3,})\b", device))
     wanted = set(re.findall(r"\b(DPHUGE_IOC_[A-Z]+|E[A-Z0-9]{3,})\b", contract)) - {"DPHUGE_IOC_MAGIC", "EFAULT"}
@@ -408,7 +370,7 @@ def documents():
 
 
 def header():
-    """dphuge-malloc.h: what a program hears, with and without us."""
+    """dphuge-malloc.h: what a program learns from it, with and without the library."""
     asks = COMMAND.parent / "tests/asks"
 
     def answers(*command):
@@ -419,11 +381,11 @@ def header():
     ok(with_us["backend"] == BACKEND and without["backend"] == "none", f"dphuge_backend(): {with_us['backend']}, none")
     ok(without["not ours"] == ("ENXIO" if DRIVER else "ENOENT"), f"dphuge_set_promote() elsewhere: {without['not ours']}")
     if DRIVER:
-        ok((without["101"], without["25"], without["threshold"]) == ("EINVAL", "0", "25"), "and of a mapping: it is set")
+        ok((without["101"], without["25"], without["threshold"]) == ("EINVAL", "0", "25"), "dphuge_set_promote() of a mapping sets its threshold")
 
 
 def no_permission():
-    """The device is there, and may not be used."""
+    """The device exists, but this user may not use it."""
     if not DRIVER or os.getuid():
         return
     with tempfile.TemporaryDirectory() as name:
@@ -436,11 +398,11 @@ def no_permission():
         try:
             r = subprocess.run([folder / "command/dphuge", "run", "--backend", "driver", "true"], capture_output=True,
                                text=True, user=65534, group=65534, extra_groups=[], env=CLEAN, timeout=60)
-            ok(r.returncode == 2 and one_line(r, "no permission to use /dev/dphuge"), "run: a device of others: it's said")
+            ok(r.returncode == 2 and one_line(r, "no permission to use /dev/dphuge"), "run: a device that this user may not use is reported")
             r = subprocess.run([folder / "command/dphuge", "doctor"], capture_output=True, text=True, user=65534,
                                group=65534, extra_groups=[], env=CLEAN, timeout=60)
             ok(r.returncode == 1 and re.search(r"FAIL  device .*Permission denied\n +=> chmod 0666", r.stdout),
-               "doctor: and how to mend it")
+               "doctor: so is how to mend it")
         finally:
             os.chmod("/dev/dphuge", 0o666)
 
@@ -449,7 +411,7 @@ def main():
     general()
     no_permission()
     header()
-    if "DPHUGE_GUEST" not in os.environ:  # it's the same there, and takes long
+    if "DPHUGE_GUEST" not in os.environ:  # in a guest it would be the same, and take long
         documents()
         run_refuses()
     run()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The operators' page on containers, in a guest: what stands there runs a program on the
-driver, and without the device on transparent huge pages."""
+"""The page for operators is right about containers (in a guest): its podman command runs a
+program on the driver and, without --device, on transparent huge pages."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from tap import done, ok  # noqa: E402
 LIBRARY = Path(os.environ["LIBDPHUGE"])
 ASKS = LIBRARY.parent.parent / "command/tests/asks"
 INSTALLED = "/usr/lib/x86_64-linux-gnu/libdphuge.so"
-# The guest has neither a network nor cgroup controllers to hand on.
+# The guest has no network and no cgroup controllers that a container could use.
 SETTINGS = """[containers]
 netns = "none"
 cgroups = "disabled"
@@ -34,7 +34,7 @@ runroot = "{0}/run"
 
 
 def image(at):
-    """A file system with one program, what it needs, and the library where a package puts it."""
+    """The archive of a file system with one program, the libraries that it needs, and ours where the package installs it."""
     root = at / "root"
     listed = subprocess.run(["ldd", ASKS, LIBRARY], capture_output=True, text=True, check=True).stdout
     files = {path: path for path in re.findall(r"(/\S+) \(0x", listed)}
@@ -49,7 +49,7 @@ def image(at):
 def main():
     page = (TOP / "docs/operators.md").read_text(encoding="utf-8")
     line = re.search(r"^    (podman run .* IMAGE)$", page, re.M)[1]
-    subprocess.run(["mount", "-t", "tmpfs", "cache", "/var/cache"], check=True)  # all but /tmp is read-only there
+    subprocess.run(["mount", "-t", "tmpfs", "cache", "/var/cache"], check=True)  # in the guest only /tmp can be written
     with tempfile.TemporaryDirectory() as name:
         at = Path(name)
         (at / "containers.conf").write_text(SETTINGS, encoding="utf-8")

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Every command line in the README, the pages for users and the manual works: it is run
-here, or the test is named that runs it. A line that is new, or has changed, fails until
-it has its place below."""
+"""Every command line in the README, in the pages for users and in the manual works. Each is
+either run here or listed below with the test that runs it. A line that is new or has
+changed fails until it is listed."""
 
 import os
 import pty
@@ -22,8 +22,8 @@ LIBRARY = Path(os.environ["LIBDPHUGE"])
 BUILD = LIBRARY.parent.parent
 PAGES = ["README.md", "docs/operators.md", "docs/recipes.md", "docs/libdphuge.7.in"]  # dphuge(1)'s: test command
 
-# What is run here: in a folder with your-program (and server) in it, the installed library
-# and the build folder replaced by this build's.
+# These are run here, in a folder that has your-program and server in it. The paths of the
+# installed library and of the build folder are replaced by those of this build.
 HERE = {
     "LD_PRELOAD=$PWD/build/preload/libdphuge.so ./your-program",
     "LD_PRELOAD=/usr/lib/x86_64-linux-gnu/libdphuge.so ./server",
@@ -40,7 +40,7 @@ HERE = {
     "dphuge run -- zstd -q --ultra -22 --long=27 -c /bin/bash > /dev/null",
     "mv /var/lib/node_exporter/dphuge.prom.new /var/lib/node_exporter/dphuge.prom",
 }
-# What others run: the test, and a line of it that does.
+# These are run by other tests: the test's file, and the words in it that run the command.
 ELSEWHERE = {
     "scripts/test": (".ci/run", "scripts/test"),
     "meson setup build && ninja -C build": ("scripts/lib.sh", 'ninja -C "$directory"'),
@@ -61,7 +61,7 @@ ELSEWHERE = {
         ("command/tests/container_test.py", "podman run"),
     "scripts/demo": ("kernel/tests/meson.build", "test('demo'"),
     "/usr/src/linux-headers-$(uname -r)/scripts/sign-file sha256 key.priv key.der dphuge.ko":
-        ("scripts/packages", "scripts/sign-file sha256 key.priv key.der dphuge.ko"),
+        ("scripts/installed/sign-module", "scripts/sign-file\" sha256 key.priv key.der dphuge.ko"),
     "bpftrace -e 'tracepoint:dphuge:dphuge_promote { @[comm] = count(); }'":
         ("kernel/tests/tracing_test.py", '["bpftrace", "-e", program]'),
     "perf record -e 'dphuge:*' -a -- sleep 10": ("kernel/tests/tracing_test.py", "perf record {options}"),
@@ -70,11 +70,11 @@ ELSEWHERE = {
     "scripts/vm -- sh -c 'LD_PRELOAD=$LIBDPHUGE DPHUGE_STATS=1 xz -9 < /usr/bin/python3 > /dev/null'":
         ("kernel/tests/vm_test.py", "README's example"),
 }
-NO_COMMAND = re.compile(r"\[Service\]|Environment=|options dphuge ")  # lines of files
+NO_COMMAND = re.compile(r"\[Service\]|Environment=|options dphuge ")  # these are lines of files, not commands
 
 
 def command_lines(page):
-    """Indented lines of Markdown, without the remark behind; the .nf parts of a manual page."""
+    """The indented lines of a Markdown page, without their comments, or the .nf parts of a manual page."""
     text = (TOP / page).read_text(encoding="utf-8")
     if page.endswith(".in"):
         blocks = re.findall(r"^\.nf\n(.*?)^\.fi", text, re.M | re.S)
@@ -91,7 +91,7 @@ def run_here(line, folder, pid):
 
 
 def redis(folder):
-    """The recipe for Redis: most of what a million keys take is in 2 MiB pages, if there are any."""
+    """The recipe for Redis works: a server with many keys runs under it, and stops."""
     socket = folder / "redis.sock"
     client = ["redis-cli", "-s", socket]
     with subprocess.Popen([BUILD / "command/dphuge", "run", "--small", "huge", "--", "redis-server", "--port", "0", "--save",
@@ -110,9 +110,9 @@ def redis(folder):
 
 
 def postgresql(folder, lines):
-    """The recipe, on a cluster of the test's own: the server runs under the library, and sorts."""
+    """The recipe for PostgreSQL works, on a cluster of the test's own: the server runs under the library, and sorts."""
     folder.chmod(0o755)
-    library = Path(shutil.copy(LIBRARY, folder))  # where the user postgres can read it
+    library = Path(shutil.copy(LIBRARY, folder))  # the user postgres must be able to read it
     version = max(os.listdir("/usr/lib/postgresql"), key=int)
     env = dict(os.environ, PG_CLUSTER_CONF_ROOT=str(folder), LC_ALL="C.UTF-8")
     data = folder / "data"
@@ -132,13 +132,13 @@ def postgresql(folder, lines):
         query = ("set work_mem = '64MB'; explain analyze select g from generate_series(1, 300000) g order by md5(g::text); "
                  "select md5(string_agg(md5(g::text), '' order by g)) from generate_series(1, 300000) g")
         r = run(f'runuser -u postgres -- psql -qAt -h {folder} -p 54329 -c "{query}" postgres')
-        ok("Memory" in r.stdout and len(r.stdout.split()[-1]) == 32, f"it sorts in memory {r.stderr.strip()}")
+        ok("Memory" in r.stdout and len(r.stdout.split()[-1]) == 32, f"PostgreSQL sorts in memory {r.stderr.strip()}")
     finally:
         run(f"pg_dropcluster --stop {version} main")
 
 
 def secure_boot(folder, line):
-    """mokutil, over a folder in the place of the firmware's variables: the key is asked to be enrolled."""
+    """mokutil, with a folder in place of the firmware's variables, asks for the key to be enrolled."""
     key = folder / "mok.pub"
     subprocess.run(["openssl", "req", "-new", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", folder / "mok.key", "-outform",
                     "DER", "-out", key, "-subj", "/CN=dphuge test/"], check=True, stderr=subprocess.DEVNULL)
@@ -151,7 +151,7 @@ def secure_boot(folder, line):
         os.environ["EFIVARFS_PATH"] = f"{variables}/"
         os.execvp("/bin/sh", ["sh", "-c", line.replace("/var/lib/dkms/mok.pub", str(key))])
     said, asked = b"", 0
-    with suppress(OSError):  # EIO is the end
+    with suppress(OSError):  # at the end reading fails with EIO
         while data := os.read(terminal, 1000):
             said += data
             if said.count(b"password") > asked and said.rstrip().endswith(b":"):
@@ -182,7 +182,7 @@ def main():
                     test, words = ELSEWHERE[line]
                     ok(words in (TOP / test).read_text(encoding="utf-8"), f"{page}: {line} (in {test})")
                 else:
-                    ok(False, f"{page}: {line} (has no place in this test)")
+                    ok(False, f"{page}: {line} (is listed neither in HERE nor in ELSEWHERE)")
             process.stdin.close()
         redis(folder)
         if os.getuid() == 0:
@@ -190,7 +190,7 @@ def main():
         secure_boot(folder, next(line for _, line in lines if line.startswith("mokutil")))
     known = HERE | ELSEWHERE.keys()
     gone = known - {line for _, line in lines}
-    ok(not gone, f"no line is known here that stands nowhere {sorted(gone) or ''}")
+    ok(not gone, f"each line that is listed here stands on a page {sorted(gone) or ''}")
     return done()
 
 

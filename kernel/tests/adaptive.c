@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The default policy: dense use gets 2 MiB pages at their first touch, sparse
- * use doesn't. Needs 2 GiB. */
-#include "t.h"
-
-static unsigned long huge_kb(const char *p, size_t len)
-{
-	return smaps_kb(p, len, "FilePmdMapped");
-}
+/*
+ * The default policy learns from the neighbours of a block. Memory that is used
+ * densely gets 2 MiB pages at its first touch, memory that is used sparsely does
+ * not, and a mapping with a threshold of its own, or the parameter adaptive = 0,
+ * makes no guess. Needs 2 GiB.
+ */
+#include "t_device.h"
+#include "t_memory.h"
 
 static void dense(bool down)
 {
@@ -22,8 +22,8 @@ static void dense(bool down)
 			first = info_of(p).faults;
 	}
 	rest = info_of(p).faults - first;
-	ok(rest <= blocks - 4 && huge_kb(p, blocks * BLOCK) == KB(blocks * BLOCK),
-	   "1 GiB touched page by page, %s: %lu faults for the first 4 blocks, %lu for the other %zu, all in 2 MiB pages",
+	ok(rest <= blocks - 4 && all_huge(p, blocks * BLOCK),
+	   "1 GiB is touched %s: %lu faults for the first 4 blocks, %lu for the other %zu, all 2 MiB pages",
 	   down ? "downwards" : "upwards", first, rest, blocks - 4);
 	munmap(p, blocks * BLOCK);
 }
@@ -52,7 +52,7 @@ static void random_order(void)
 		seed = seed * 1664525 + 1013904223;
 		p[(seed >> 8) % (blocks * BLOCK_PAGES) * PAGE] = 1;
 	}
-	ok(huge_kb(p, blocks * BLOCK) == KB(blocks * BLOCK), "random order, densely: all in 2 MiB pages");
+	ok(all_huge(p, blocks * BLOCK), "dense use in random order: all in 2 MiB pages");
 	munmap(p, blocks * BLOCK);
 }
 
@@ -62,12 +62,12 @@ static void switched_off(void)
 	char *p = map(blocks * BLOCK, 50);
 
 	memset(p, 1, blocks * BLOCK);
-	ok(info_of(p).given == 0, "a mapping with an exact threshold never guesses");
+	ok(info_of(p).given == 0, "a mapping with a threshold of its own makes no guess");
 	munmap(p, blocks * BLOCK);
 	must(!write_to(PARAMS "adaptive", "0"));
 	p = map(blocks * BLOCK, DEFAULT_PERCENT);
 	memset(p, 1, blocks * BLOCK);
-	ok(info_of(p).given == 0, "nor does any with the parameter adaptive = 0");
+	ok(info_of(p).given == 0, "with the parameter adaptive = 0 no mapping does");
 	munmap(p, blocks * BLOCK);
 	ok(write_to(PARAMS "adaptive", "2") == EINVAL, "adaptive = 2 is EINVAL");
 	must(!write_to(PARAMS "adaptive", "1"));
@@ -82,5 +82,5 @@ int main(void)
 	random_order();
 	switched_off();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The device as a memory provider: what it refuses, and the first promise: a
- * 4 MiB structure costs two 2 MiB entries, where glibc's costs 1,024. */
-#include "t.h"
-
+/*
+ * The device gives memory. It refuses what it cannot do: private or executable
+ * mappings, offsets, a read-only descriptor. It keeps its first promise: a 4 MiB
+ * structure needs two 2 MiB entries in the page table, where glibc's needs 1,024.
+ * Mappings may have any length and address, and outlive their descriptor.
+ */
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+#include "t_device.h"
+#include "t_memory.h"
 
 static int mmap_errno(int open_flags, int prot, int flags, off_t off)
 {
@@ -46,16 +51,15 @@ static void four_mib(void)
 
 	ok(((uintptr_t)p & (BLOCK - 1)) == 0, "a mapping is 2 MiB-aligned");
 	memset(p, 1, len);
-	ok(smaps_kb(p, len, "FilePmdMapped") == 4096, "4 MiB on the device: FilePmdMapped %lu kB",
-	   smaps_kb(p, len, "FilePmdMapped"));
-	ok(smaps_kb(p, len, "Rss") == 4096, "and Rss %lu kB", smaps_kb(p, len, "Rss"));
+	ok(huge_kb(p, len) == 4096, "4 MiB on the device: FilePmdMapped is %lu kB", huge_kb(p, len));
+	ok(smaps_kb(p, len, "Rss") == 4096, "and Rss is %lu kB", smaps_kb(p, len, "Rss"));
 
-	/* glibc's large blocks are anonymous mmaps; THP off, as by default for them. */
+	/* glibc takes large blocks from anonymous mappings, for which THP is off by default. */
 	must(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 	q = malloc(len);
 	memset(q, 1, len);
 	ok(smaps_kb(q, len, "AnonHugePages") == 0 && smaps_kb(q, len, "Rss") >= 4096,
-	   "4 MiB of glibc's: %lu entries of 4 KiB", smaps_kb(q, len, "Rss") / 4);
+	   "4 MiB of glibc's malloc: %lu entries of 4 KiB", smaps_kb(q, len, "Rss") / 4);
 	free(q);
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	munmap(p, len);
@@ -67,10 +71,10 @@ static void first_touch(void)
 	unsigned long faults = stat_of("faults");
 
 	p[BLOCK + 12345] = 1;
-	ok(smaps_kb(p, 4 * BLOCK, "FilePmdMapped") == 2048 && stat_of("faults") == faults + 1,
-	   "threshold 0: one touch, one fault, 2 MiB");
+	ok(huge_kb(p, 4 * BLOCK) == 2048 && stat_of("faults") == faults + 1,
+	   "threshold 0: one touch makes one fault and maps 2 MiB");
 	ok(all_bytes(p + BLOCK, 12345, 0) && all_bytes(p + BLOCK + 12346, BLOCK - 12346, 0),
-	   "and the rest of it is zero");
+	   "and all other bytes of it are zero");
 	munmap(p, 4 * BLOCK);
 }
 
@@ -91,15 +95,15 @@ static void descriptor(void)
 static void odd_mappings(void)
 {
 	int fd = device();
-	char *room = mmap(NULL, 8 * BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *p;
-	char *at = (char *)(((uintptr_t)room + BLOCK) & ~(BLOCK - 1)) + 5 * PAGE;
+	char *room = reserve(8 * BLOCK), *p;
+	char *at = block_align(room) + 5 * PAGE;
 
 	p = mmap(at, 3 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
 	must(p == at);
 	memset(p, 3, 3 * BLOCK);
-	ok(smaps_kb(p, 3 * BLOCK, "FilePmdMapped") == 4096,
-	   "an unaligned mapping has 2 MiB pages inside, 4 KiB ones at its ends");
-	ok(info_of(p).held == 3 * BLOCK, "and reserves nothing beyond them");
+	ok(huge_kb(p, 3 * BLOCK) == 4096,
+	   "an unaligned mapping has 2 MiB pages inside and 4 KiB pages at its ends");
+	ok(info_of(p).held == 3 * BLOCK, "and holds nothing beyond its ends");
 	ok(all_bytes(p, 3 * BLOCK, 3), "and keeps its bytes");
 	munmap(room, 8 * BLOCK);
 	p = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -110,8 +114,10 @@ static void odd_mappings(void)
 	close(fd);
 }
 
-/* Since 6.12 the core maps no PMD for such a process (redis is one). An access
- * across two pages must not end in a ping-pong of faults. */
+/*
+ * Since 6.12 the kernel maps no PMD for such a process (redis is one). An access
+ * across two pages must not fault on them in turn for ever.
+ */
 static void thp_disabled(void)
 {
 	unsigned long wrong = 0;
@@ -124,7 +130,7 @@ static void thp_disabled(void)
 	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
 		wrong += *(volatile uint64_t *)(p + (i + 1) * PAGE - 4) != i * 0x100000001ull;
 	alarm(0);
-	ok(!wrong, "PR_SET_THP_DISABLE: works, with %lu kB in 2 MiB pages", smaps_kb(p, 2 * BLOCK, "FilePmdMapped"));
+	ok(!wrong, "with PR_SET_THP_DISABLE memory works, %lu kB in 2 MiB pages", huge_kb(p, 2 * BLOCK));
 	prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0);
 	munmap(p, 2 * BLOCK);
 	p = map(2 * BLOCK, 50);
@@ -134,7 +140,7 @@ static void thp_disabled(void)
 	for (unsigned int i = 0; i < 2 * BLOCK_PAGES - 1; i++)
 		*(volatile uint64_t *)(p + (i + 1) * PAGE - 4) = i;
 	alarm(0);
-	ok(true, "MADV_NOHUGEPAGE: works, with %lu kB in 2 MiB pages", smaps_kb(p, 2 * BLOCK, "FilePmdMapped"));
+	ok(true, "with MADV_NOHUGEPAGE memory works, %lu kB in 2 MiB pages", huge_kb(p, 2 * BLOCK));
 	munmap(p, 2 * BLOCK);
 }
 
@@ -147,5 +153,5 @@ int main(void)
 	descriptor();
 	odd_mappings();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,30 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
-/* After a fork's other side has ended, or called exec, what it shared is 2 MiB
- * pages again, without a touch: the pages written meanwhile are copied back. */
+/*
+ * When the other side of a fork has ended or called exec, what it shared is in
+ * 2 MiB pages again, without a touch: the driver's thread copies back the pages
+ * that were written meanwhile, and no others. It takes no more processor time
+ * than its parameter allows.
+ */
 #include <dirent.h>
-#include <signal.h>
 #include <sys/uio.h>
-#include <time.h>
 
-#include "t.h"
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
 #define BLOCKS 64UL
 #define CHANGED 5UL /* pages written in each block while the other side lived */
 
-static double now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e3 + t.tv_nsec / 1e6;
-}
-
 static unsigned long covered_kb(const char *p)
 {
-	return smaps_kb(p, BLOCKS * BLOCK, "FilePmdMapped") + smaps_kb(p, BLOCKS * BLOCK, "AnonHugePages");
+	return huge_kb(p, BLOCKS * BLOCK) + smaps_kb(p, BLOCKS * BLOCK, "AnonHugePages");
 }
 
-/* Milliseconds until all is in 2 MiB pages, or -1. */
+/* Milliseconds until all is in 2 MiB pages; -1 if they are more than @patience. */
 static double recovery(const char *p, double patience)
 {
 	double start = now_ms();
@@ -45,6 +41,7 @@ static char *filled(char byte)
 	return p;
 }
 
+/* Which pages are written in each block. */
 static unsigned long page_of(unsigned long block, unsigned long n)
 {
 	return block * BLOCK_PAGES + (n * 97 + block) % BLOCK_PAGES;
@@ -57,6 +54,7 @@ static void change(char *p, char byte)
 			p[page_of(b, n) * PAGE + 7] = byte;
 }
 
+/* Every byte is @byte, but for the ones that change() has set to @changed. */
 static bool holds(const char *p, char byte, char changed)
 {
 	for (unsigned long b = 0; b < BLOCKS; b++)
@@ -73,35 +71,17 @@ static bool holds(const char *p, char byte, char changed)
 	return true;
 }
 
-static pid_t sleeper(void)
-{
-	pid_t pid = fork();
-
-	must(pid >= 0);
-	if (!pid)
-		for (;;)
-			pause();
-	return pid;
-}
-
-static void end(pid_t pid)
-{
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid);
-}
-
 static double thp_recovery(void)
 {
-	char *raw = mmap(NULL, (BLOCKS + 1) * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	char *p = (char *)(((uintptr_t)raw + BLOCK - 1) & ~(BLOCK - 1));
+	char *raw = anonymous((BLOCKS + 1) * BLOCK), *p = block_align(raw);
 	double ms;
 	pid_t pid;
 
-	must(raw != MAP_FAILED && !madvise(p, BLOCKS * BLOCK, MADV_HUGEPAGE));
+	must(!madvise(p, BLOCKS * BLOCK, MADV_HUGEPAGE));
 	memset(p, 1, BLOCKS * BLOCK);
-	pid = sleeper();
+	pid = sleeping_child();
 	change(p, 2);
-	end(pid);
+	kill_child(pid);
 	ms = recovery(p, 3000);
 	munmap(raw, (BLOCKS + 1) * BLOCK);
 	return ms;
@@ -111,44 +91,44 @@ static void child_exits(void)
 {
 	char *p = filled('a');
 	unsigned long folds = stat_of("folds"), copied, copies = stat_of("copies");
-	pid_t pid = sleeper();
+	pid_t pid = sleeping_child();
 	double ms, thp;
 
 	change(p, 'b');
 	ok(info_of(p).copies == BLOCKS * CHANGED, "while the child lives: %lu pages copied, %lu kB in 2 MiB pages",
 	   stat_of("copies") - copies, covered_kb(p));
 	copied = stat_of("promote_copies");
-	end(pid);
+	kill_child(pid);
 	ms = recovery(p, PATIENCE_MS);
-	ok(ms >= 0, "the child has ended: all in 2 MiB pages again after %.0f ms, untouched", ms);
+	ok(ms >= 0, "the child has ended: %.0f ms later all is in 2 MiB pages again, without a touch", ms);
 	thp = thp_recovery();
 	printf("# THP (madvise) in this guest: %s\n", thp < 0 ? "not within 3 s" : "recovered");
 	ok(stat_of("promote_copies") - copied == BLOCKS * CHANGED && stat_of("folds") - folds == BLOCKS,
 	   "%lu folds copied only the %lu pages that had changed", stat_of("folds") - folds,
 	   stat_of("promote_copies") - copied);
-	ok(info_of(p).held == BLOCKS * BLOCK, "nothing but the blocks is held");
+	ok(info_of(p).held == BLOCKS * BLOCK, "the device holds the blocks and nothing else");
 	ok(holds(p, 'a', 'b'), "and the bytes are right");
 	change(p, 'c');
-	ok(holds(p, 'a', 'c') && stat_of("copies") - copies == BLOCKS * CHANGED, "writes copy nothing any more");
+	ok(holds(p, 'a', 'c') && stat_of("copies") - copies == BLOCKS * CHANGED,
+	   "later writes copy nothing");
 	munmap(p, BLOCKS * BLOCK);
 }
 
 static void child_execs(void)
 {
 	char *p = filled('a');
-	pid_t pid = fork();
+	pid_t pid = fork_now();
 	double ms;
 
-	must(pid >= 0);
 	if (!pid) {
 		execl("/bin/sleep", "sleep", "100", NULL);
 		_exit(1);
 	}
 	change(p, 'b');
 	ms = recovery(p, PATIENCE_MS);
-	ok(ms >= 0, "a child that calls exec: the same after %.0f ms, while it runs", ms);
+	ok(ms >= 0, "a child has called exec: the same after %.0f ms, while it runs", ms);
 	ok(holds(p, 'a', 'b'), "and the bytes are right");
-	end(pid);
+	kill_child(pid);
 	munmap(p, BLOCKS * BLOCK);
 }
 
@@ -160,7 +140,7 @@ static int orphan(void *arg)
 	return recovery(p, PATIENCE_MS) >= 0 && holds(p, 'a', 'c') ? 0 : 1;
 }
 
-/* The parent goes and the child stays. */
+/* The parent unmaps and the child ends; the grandchild reports by a pipe. */
 static int heir(void *arg)
 {
 	char *p = filled('a');
@@ -169,8 +149,7 @@ static int heir(void *arg)
 
 	(void)arg;
 	must(!pipe(fd));
-	pid = fork();
-	must(pid >= 0);
+	pid = fork_now();
 	if (!pid) {
 		if (fork())
 			_exit(0);
@@ -184,7 +163,7 @@ static int heir(void *arg)
 	return status;
 }
 
-/* A page of the shared base lies in a pipe: it must not change under it. */
+/* A page of the shared folio lies in a pipe, which must not lose it. */
 static void held_page(void)
 {
 	char *p = filled('a'), in_pipe[PAGE];
@@ -194,18 +173,18 @@ static void held_page(void)
 	pid_t pid;
 
 	must(!pipe(fd) && vmsplice(fd[1], &iov, 1, 0) == (ssize_t)PAGE);
-	pid = sleeper();
+	pid = sleeping_child();
 	memset(p + 3 * PAGE, 'z', PAGE);
-	end(pid);
+	kill_child(pid);
 	usleep(300000);
 	memset(p + 3 * PAGE, 'y', PAGE);
 	must(read(fd[0], in_pipe, PAGE) == (ssize_t)PAGE);
 	close(fd[0]);
 	close(fd[1]);
 	/* vmsplice lends the page itself, so the parent's own writes may show. */
-	ok(p[3 * PAGE] == 'y' && p[0] == 'a', "a page in a pipe: our bytes are right");
+	ok(p[3 * PAGE] == 'y' && p[0] == 'a', "while a pipe has a page, our bytes are right");
 	ms = recovery(p, PATIENCE_MS);
-	ok(ms >= 0, "and once the pipe is read, all is in 2 MiB pages again");
+	ok(ms >= 0, "once the pipe has been read, all is in 2 MiB pages again");
 	munmap(p, BLOCKS * BLOCK);
 }
 
@@ -236,7 +215,8 @@ static double thread_ms(void)
 		closedir(proc);
 	}
 	must((f = fopen(path, "r")));
-	must(fscanf(f, "%*d (%*[^)]) %*c" /* and 4 to 13: */ "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %lu %lu", &user, &kernel) == 2);
+	must(fscanf(f, "%*d (%*[^)]) %*c" /* and 4 to 13: */ "%*s%*s%*s%*s%*s%*s%*s%*s%*s%*s %lu %lu",
+		    &user, &kernel) == 2);
 	fclose(f);
 	return (user + kernel) * 1e3 / sysconf(_SC_CLK_TCK);
 }
@@ -249,13 +229,13 @@ static double share(const char *percent)
 
 	must(!write_to(PARAMS "worker_percent", percent));
 	while (wall < 1500) {
-		pid_t pid = sleeper();
+		pid_t pid = sleeping_child();
 		double start, ran;
 
 		for (unsigned long b = 0; b < BLOCKS; b++)
 			memset(p + b * BLOCK, 'b', BLOCK / 2);
 		start = now_ms(), ran = thread_ms();
-		end(pid);
+		kill_child(pid);
 		must(recovery(p, 120000) >= 0);
 		wall += now_ms() - start;
 		cpu += thread_ms() - ran;
@@ -272,30 +252,31 @@ static void bounded(void)
 	pid_t pid;
 
 	must(!write_to(PARAMS "worker_percent", "0"));
-	pid = sleeper();
+	pid = sleeping_child();
 	change(p, 'b');
 	folds = stat_of("folds");
-	end(pid);
-	ok(recovery(p, 500) < 0 && stat_of("folds") == folds, "worker_percent 0: it does nothing");
+	kill_child(pid);
+	ok(recovery(p, 500) < 0 && stat_of("folds") == folds,
+	   "with worker_percent 0 the thread does nothing");
 	must(!write_to(PARAMS "worker_percent", "50"));
-	ok(recovery(p, PATIENCE_MS) >= 0, "until it may");
+	ok(recovery(p, PATIENCE_MS) >= 0, "when it may again, it does its work");
 	munmap(p, BLOCKS * BLOCK);
 
 	all = share("100");
 	five = share("5");
 	must(!write_to(PARAMS "worker_percent", "50"));
 	/* A tick may come late. */
-	ok(five < 10, "worker_percent 5: it takes %.1f %% of a CPU; with 100: %.1f %%", five, all);
-	ok(all > five, "which is less than it could");
+	ok(five < 10, "with worker_percent 5 it takes %.1f %% of a processor, with 100 %.1f %%", five, all);
+	ok(all > five, "which is less than it can take");
 }
 
 int main(void)
 {
 	child_exits();
 	child_execs();
-	ok(in_child(heir, NULL), "a grandchild that outlives all others has 2 MiB pages again");
+	ok(in_child(heir, NULL), "a grandchild that outlives its family has 2 MiB pages again");
 	held_page();
 	bounded();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* fork: the memory is private. Parent, child and grandchild write to every
- * kind of block and nobody sees another's bytes; one byte written copies one
- * page. */
+/*
+ * After a fork memory is private. Parent, child and grandchild write to every
+ * kind of block and none of them sees another's bytes, whoever writes first and
+ * although other threads write on. One byte that is written copies one page at
+ * most, reading copies nothing, and after the child's end the parent's blocks
+ * are 2 MiB pages again.
+ */
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 
-#include "t.h"
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
-#define KINDS 5 /* blocks: single pages, reserved, promoted, with overlay, untouched */
+#define KINDS 5 /* of blocks */
 
 static const char *const kind_name[KINDS] = { "reserved", "promoted", "sparse with holes",
 					      "promoted, partly discarded", "untouched" };
@@ -43,7 +48,7 @@ static void prepare(void)
 	must(!madvise(p + 3 * BLOCK + 100 * PAGE, 10 * PAGE, MADV_REMOVE));
 }
 
-/* Each page as @who wrote it (every @step-th) and as it was (the others). */
+/* How many pages are not as they must be: every @step-th as @who wrote it, the others as they were. */
 static unsigned long strangers(char who, unsigned int step)
 {
 	unsigned long wrong = 0;
@@ -67,7 +72,8 @@ static void write_as(char who, unsigned int step)
 
 static int to_child[2], to_parent[2];
 
-static void step_of(int fd_in, int fd_out)
+/* Tell the other side that it is its turn, wait until it is ours; each if its descriptor is given. */
+static void take_turns(int fd_in, int fd_out)
 {
 	char c = 1;
 
@@ -91,7 +97,7 @@ static int child(void *arg)
 	bool writes_first = *(bool *)arg;
 
 	if (!writes_first)
-		step_of(to_child[0], -1); /* the parent has written */
+		take_turns(to_child[0], -1); /* until the parent has written */
 	if (strangers(0, 0))
 		return 1;
 	write_as('C', 3);
@@ -102,7 +108,7 @@ static int child(void *arg)
 	if (strangers('C', 3))
 		return 4;
 	if (writes_first)
-		step_of(to_child[0], to_parent[1]); /* now the parent writes */
+		take_turns(to_child[0], to_parent[1]); /* while the parent writes */
 	return strangers('C', 3) ? 5 : 0;
 }
 
@@ -113,22 +119,21 @@ static void both_sides(bool child_first)
 
 	prepare();
 	must(!pipe(to_child) && !pipe(to_parent));
-	pid = fork();
-	must(pid >= 0);
+	pid = fork_now();
 	if (!pid)
 		_exit(child(&child_first));
 	if (child_first)
-		step_of(to_parent[0], -1);
-	ok(!strangers(0, 0), "%s writes first: the parent sees none of it", child_first ? "child" : "parent");
+		take_turns(to_parent[0], -1);
+	ok(!strangers(0, 0), "the %s writes first: the parent sees nothing of the child",
+	   child_first ? "child" : "parent");
 	write_as('P', 2);
-	ok(!strangers('P', 2), "and sees its own writes");
-	step_of(-1, to_child[1]);
-	must(waitpid(pid, &status, 0) == pid);
-	ok(WIFEXITED(status) && !WEXITSTATUS(status), "child and grandchild see only their own (%d)",
-	   WEXITSTATUS(status));
-	ok(!strangers('P', 2), "nor does the parent after they are gone");
+	ok(!strangers('P', 2), "the parent sees its own writes");
+	take_turns(-1, to_child[1]);
+	status = wait_for(pid);
+	ok(succeeded(status), "child and grandchild see only their own (%d)", WEXITSTATUS(status));
+	ok(!strangers('P', 2), "the parent still does after both have ended");
 	write_as('Q', 1);
-	ok(!strangers('Q', 1), "and writes on");
+	ok(!strangers('Q', 1), "and can write all of it");
 	munmap(p, KINDS * BLOCK);
 	for (int i = 0; i < 2; i++) {
 		close(to_child[i]);
@@ -156,7 +161,8 @@ static void one_byte_costs_one_page(void)
 	for (unsigned int k = 0; k < KINDS; k++) {
 		struct one_byte b = { k, 1, k == 4 ? BLOCK : PAGE };
 
-		ok(in_child(write_one_byte, &b), "one byte in a %s block costs one page at most", kind_name[k]);
+		ok(in_child(write_one_byte, &b),
+		   "one byte written to a block that is %s costs one page at most", kind_name[k]);
 	}
 	munmap(p, KINDS * BLOCK);
 }
@@ -173,7 +179,7 @@ static int only_reads(void *arg)
 	return wrong || stat_of("bytes") > bytes;
 }
 
-/* Not copied by the fork, but it shares a block with one that is. */
+/* What a fork does not copy lies in one block with what it does. */
 static void dontfork(void)
 {
 	int status, go[2];
@@ -184,8 +190,7 @@ static void dontfork(void)
 	memset(p, 'o', BLOCK);
 	must(!madvise(p, 100 * PAGE, MADV_DONTFORK));
 	must(!pipe(go));
-	pid = fork();
-	must(pid >= 0);
+	pid = fork_now();
 	if (!pid) {
 		must(read(go[0], &c, 1) == 1);
 		_exit(!all_bytes(p + 100 * PAGE, BLOCK - 100 * PAGE, 'o'));
@@ -194,15 +199,16 @@ static void dontfork(void)
 	memset(p, 'n', 100 * PAGE);		/* ... and a write must still copy */
 	memset(p + 100 * PAGE, 'n', BLOCK - 100 * PAGE);
 	must(write(go[1], "x", 1) == 1);
-	must(waitpid(pid, &status, 0) == pid);
-	ok(WIFEXITED(status) && !WEXITSTATUS(status), "MADV_DONTFORK of a part: the rest is still private");
+	status = wait_for(pid);
+	ok(succeeded(status), "MADV_DONTFORK of a part of a block: the rest is still private");
 	ok(all_bytes(p, BLOCK, 'n'), "and the parent keeps its writes");
 	munmap(p, BLOCK);
 	close(go[0]);
 	close(go[1]);
 }
 
-/* What a child has written stays in view when the core maps its block anew:
+/*
+ * What a child has written stays in view when the kernel maps its block anew:
  * 7.x maps all of a folio at once, for a fault on any page of it.
  */
 static int mapped_anew(void *arg)
@@ -218,26 +224,20 @@ static void written_page_stays(void)
 {
 	p = map(BLOCK, 50);
 	memset(p, 'o', BLOCK);
-	ok(in_child(mapped_anew, NULL), "a child's block is mapped anew with its own pages");
-	ok(p[5 * PAGE] == 'o' && p[9 * PAGE] == 'o', "the parent's has its own");
+	ok(in_child(mapped_anew, NULL), "when a child's block is mapped anew, its own pages are");
+	ok(p[5 * PAGE] == 'o' && p[9 * PAGE] == 'o', "and the parent's block has the parent's");
 	munmap(p, BLOCK);
-}
-
-static int nop(void *arg)
-{
-	(void)arg;
-	return 0;
 }
 
 static void huge_again(void)
 {
 	p = map(4 * BLOCK, 50);
 	memset(p, 1, 4 * BLOCK);
-	must(in_child(nop, NULL));
+	must(in_child(do_nothing, NULL));
 	memset(p, 2, 4 * BLOCK);
-	ok(smaps_kb(p, 4 * BLOCK, "FilePmdMapped") == KB(4 * BLOCK) && info_of(p).copies == 0,
-	   "after the child's exit unchanged blocks are 2 MiB pages again, without a copy: %lu kB, %llu copies",
-	   smaps_kb(p, 4 * BLOCK, "FilePmdMapped"), (unsigned long long)info_of(p).copies);
+	ok(all_huge(p, 4 * BLOCK) && info_of(p).copies == 0,
+	   "after the child's end its unchanged blocks are 2 MiB pages again, without a copy: %lu kB, %llu copies",
+	   huge_kb(p, 4 * BLOCK), (unsigned long long)info_of(p).copies);
 	munmap(p, 4 * BLOCK);
 }
 
@@ -249,18 +249,12 @@ static void stays_readable(void)
 	p = map(4 * BLOCK, 50);
 	memset(p, 1, 4 * BLOCK);
 	faults = info_of(p).faults;
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		for (;;)
-			pause();
+	pid = sleeping_child();
 	for (unsigned int i = 0; i < 4 * BLOCK_PAGES; i++)
 		sum += p[i * PAGE];
-	ok(sum == 4 * BLOCK_PAGES && info_of(p).faults == faults &&
-	   smaps_kb(p, 4 * BLOCK, "FilePmdMapped") == KB(4 * BLOCK),
+	ok(sum == 4 * BLOCK_PAGES && info_of(p).faults == faults && all_huge(p, 4 * BLOCK),
 	   "while a child lives the parent reads its 2 MiB pages without a fault");
-	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	kill_child(pid);
 	munmap(p, 4 * BLOCK);
 }
 
@@ -276,7 +270,7 @@ static void *writer(void *arg)
 	return NULL;
 }
 
-/* What a child reads first doesn't change, although the parent's threads write on. */
+/* What a child reads does not change, although the parent's threads write on. */
 static int unchanged(void *arg)
 {
 	const volatile unsigned long *word = arg;
@@ -297,11 +291,11 @@ static void threads_write_on(void)
 	pthread_t t[2];
 
 	prepare();
-	for (unsigned int i = 0; i < 2; i++) /* words beside each other: the same pages */
+	for (unsigned int i = 0; i < 2; i++) /* neighbouring words, so in the same pages */
 		must(!pthread_create(&t[i], NULL, writer, p + i * sizeof(long)));
 	for (unsigned int n = 0; n < 60; n++) {
 		/* The worker makes the promoted one a 2 MiB page again. */
-		must(becomes(smaps_kb(p, KINDS * BLOCK, "FilePmdMapped")));
+		must(becomes(huge_kb(p, KINDS * BLOCK)));
 		good += in_child(unchanged, p + n % 2 * sizeof(long));
 	}
 	atomic_store(&writers_stop, true);
@@ -315,7 +309,8 @@ int main(void)
 {
 	both_sides(true);
 	both_sides(false);
-	must(!write_to(PARAMS "worker_percent", "0")); /* what it holds for a moment counts too */
+	/* Or the pages that the driver's thread holds for a moment would count. */
+	must(!write_to(PARAMS "worker_percent", "0"));
 	one_byte_costs_one_page();
 	prepare();
 	ok(in_child(only_reads, NULL), "a child that only reads takes no copies");
@@ -327,5 +322,5 @@ int main(void)
 	stays_readable();
 	threads_write_on();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Limits and accounting: the device-wide limit, memory cgroups, fragmentation,
- * wrong values, and processes killed at any moment. Needs root. */
-#include "t.h"
-
+/*
+ * Memory is limited and charged to whom it belongs. What is reserved goes back
+ * before a touch fails at the device's limit or at a user's; beyond a limit there
+ * is SIGBUS or ENOMEM and nothing else breaks; a memory cgroup is charged and
+ * its limit holds. If no 2 MiB can be had, single pages serve. Wrong values of
+ * ioctls and parameters are refused. A process that is killed at any moment
+ * leaves nothing behind. Needs root.
+ */
 #include <setjmp.h>
-#include <signal.h>
-#include <sys/stat.h>
+
+#include "t_cgroup.h"
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
 static sigjmp_buf at_fault;
 
@@ -24,20 +31,22 @@ static void device_limit(void)
 	int fd;
 
 	must(!write_to(PARAMS "limit_mib", "8"));
-	ok(stat_of("limit_bytes") == 8UL << 20, "limit_mib is seen in stats/limit_bytes");
+	ok(stat_of("limit_bytes") == 8UL << 20, "stats/limit_bytes shows limit_mib");
 	signal(SIGBUS, on_fault);
 	if (!sigsetjmp(at_fault, 1))
 		for (; touched < 16 * BLOCK_PAGES; touched++)
 			p[touched * PAGE] = 1;
-	ok(touched == 8 * 256, "SIGBUS at the limit, after %lu MiB", touched / 256);
-	ok(stat_of("bytes") == 8UL << 20 && stat_of("limit_hits") > hits, "and the device holds 8 MiB, not more");
+	ok(touched == 8 * 256, "at the limit a touch ends with SIGBUS, after %lu MiB", touched / 256);
+	ok(stat_of("bytes") == 8UL << 20 && stat_of("limit_hits") > hits,
+	   "the device holds 8 MiB and no more");
 	fd = device();
 	q = mmap(NULL, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	ok(q == MAP_FAILED && errno == ENOMEM, "mmap at the limit is ENOMEM");
 	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
-	ok(q == MAP_FAILED && errno == ENOMEM && p[0] == 1, "with MAP_FIXED too, and what was mapped there stays");
+	ok(q == MAP_FAILED && errno == ENOMEM && p[0] == 1,
+	   "with MAP_FIXED it is, too, and what was mapped there stays");
 	q = mmap(p, BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0);
-	ok(q == MAP_FAILED && p[0] == 1, "so it does when MAP_PRIVATE is refused");
+	ok(q == MAP_FAILED && p[0] == 1, "it also stays when MAP_PRIVATE is refused");
 	close(fd);
 	must(!madvise(p, BLOCK, MADV_REMOVE));
 	p[15 * BLOCK] = 1;
@@ -47,7 +56,7 @@ static void device_limit(void)
 	signal(SIGBUS, SIG_DFL);
 }
 
-/* A limit that leaves no room for a folio: single pages. */
+/* A limit that leaves no room for a folio. */
 static void no_folio(void)
 {
 	unsigned long fallbacks = stat_of("fallbacks"), copies;
@@ -59,28 +68,20 @@ static void no_folio(void)
 	for (unsigned int i = 0; i < 100; i++)
 		p[i * PAGE] = i;
 	ok(stat_of("bytes") == 100 * PAGE && stat_of("fallbacks") > fallbacks,
-	   "no folio to be had: 100 touches cost 100 single pages");
+	   "if no folio can be had, 100 touches cost 100 single pages");
 	must(!write_to(PARAMS "limit_mib", "0"));
 	copies = stat_of("promote_copies");
 	for (unsigned int i = 100; i < BLOCK_PAGES; i++)
 		p[i * PAGE] = i;
-	ok(smaps_kb(p, BLOCK, "FilePmdMapped") == KB(BLOCK) && stat_of("promote_copies") > copies,
-	   "once it can be had the dense block is collapsed into it, with a copy");
+	ok(all_huge(p, BLOCK) && stat_of("promote_copies") > copies,
+	   "when one can be had again, the dense block is copied into it");
 	for (unsigned int i = 0; i < BLOCK_PAGES; i++)
 		wrong += p[i * PAGE] != (char)i || !all_bytes(p + i * PAGE + 1, PAGE - 1, 0);
-	ok(!wrong && stat_of("bytes") == BLOCK, "which keeps the bytes");
+	ok(!wrong && stat_of("bytes") == BLOCK, "and its bytes are the same");
 	munmap(p, BLOCK);
 }
 
-#define GROUP "/sys/fs/cgroup/dphuge-test"
-
-static void enter_group(void)
-{
-	char pid[16];
-
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	must(!write_to(GROUP "/cgroup.procs", pid));
-}
+#define GROUP "dphuge-test"
 
 static int charge(void *arg)
 {
@@ -88,15 +89,15 @@ static int charge(void *arg)
 	char *p;
 
 	(void)arg;
-	enter_group();
-	before = number_in(GROUP, "/memory.current");
+	cgroup_join(GROUP);
+	before = cgroup_charge(GROUP);
 	p = map(16 * BLOCK, 50);
 	memset(p, 1, 16 * BLOCK);
-	after = number_in(GROUP, "/memory.current");
+	after = cgroup_charge(GROUP);
 	if (after + CHARGE_STOCK < before + 16 * BLOCK || after > before + 17 * BLOCK)
 		return 1;
 	must(!madvise(p, 16 * BLOCK, MADV_REMOVE));
-	return number_in(GROUP, "/memory.current") > before + BLOCK;
+	return cgroup_charge(GROUP) > before + BLOCK;
 }
 
 static int overcharge(void *arg)
@@ -104,7 +105,7 @@ static int overcharge(void *arg)
 	char *p;
 
 	(void)arg;
-	enter_group();
+	cgroup_join(GROUP);
 	p = map(64 * BLOCK, 50);
 	memset(p, 1, 64 * BLOCK); /* the group allows 32 MiB */
 	return 0;
@@ -116,22 +117,20 @@ static void cgroups(void)
 	int status;
 	pid_t pid;
 
-	write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	must(!mkdir(GROUP, 0755));
+	cgroup_make(GROUP);
 	memset(bystander, 'b', 4 * BLOCK);
-	ok(in_child(charge, NULL), "memory is charged to the cgroup, and uncharged on discard");
-	must(!write_to(GROUP "/memory.max", "32M"));
-	write_to(GROUP "/memory.swap.max", "0");
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
+	ok(in_child(charge, NULL), "memory is charged to the cgroup until it is discarded");
+	must(!cgroup_set(GROUP, "memory.max", "32M"));
+	cgroup_set(GROUP, "memory.swap.max", "0");
+	pid = fork_now();
 	if (!pid)
 		_exit(overcharge(NULL));
-	must(waitpid(pid, &status, 0) == pid);
-	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL, "beyond memory.max the cgroup's OOM killer acts");
-	ok(all_bytes(bystander, 4 * BLOCK, 'b'), "and others do not notice");
+	status = wait_for(pid);
+	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+	   "beyond memory.max the cgroup's OOM killer kills");
+	ok(all_bytes(bystander, 4 * BLOCK, 'b'), "and other processes' bytes stay");
 	munmap(bystander, 4 * BLOCK);
-	must(becomes(!rmdir(GROUP)));
+	must(cgroup_removed(GROUP));
 }
 
 static int ioctl_errno(unsigned long cmd, void *arg)
@@ -188,10 +187,11 @@ static void wrong_values(void)
 	BAD_I(E2BIG, (info.i.size = sizeof(info), info.more[0] = 1), "a longer one with a value is E2BIG");
 	BAD_I(ENXIO, info.i.addr = 0, "address 0 is ENXIO");
 	BAD_I(ENXIO, info.i.addr = (uintptr_t)p + BLOCK, "just beyond the mapping is ENXIO");
-	ok(ioctl_errno(DPHUGE_IOC_THRESHOLD, (void *)8) == EFAULT, "threshold: a bad pointer is EFAULT");
+	ok(ioctl_errno(DPHUGE_IOC_THRESHOLD, (void *)8) == EFAULT,
+	   "threshold: an invalid pointer is EFAULT");
 	ok(ioctl_errno(DPHUGE_IOC_INFO, NULL) == EFAULT, "info: NULL is EFAULT");
 	ok(ioctl_errno(_IO(DPHUGE_IOC_MAGIC, 99), NULL) == ENOTTY, "an unknown ioctl is ENOTTY");
-	for (unsigned int i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+	for (unsigned int i = 0; i < COUNT_OF(bad); i++) {
 		if (*bad[i]) /* an empty write reaches no parameter */
 			ok(write_to(PARAMS "threshold", bad[i]) == EINVAL &&
 			   write_to(PARAMS "worker_percent", bad[i]) == EINVAL,
@@ -206,11 +206,9 @@ static void wrong_values(void)
 
 static void killed_at_any_moment(void)
 {
-	fflush(stdout);
 	for (int n = 0; n < 150; n++) {
-		pid_t pid = fork();
+		pid_t pid = fork_now();
 
-		must(pid >= 0);
 		if (!pid) {
 			char *p = map(32 * BLOCK, n % 3 ? 50 : 0);
 
@@ -225,21 +223,20 @@ static void killed_at_any_moment(void)
 			}
 		}
 		usleep(1000 + n * 300);
-		kill(pid, SIGKILL);
-		must(waitpid(pid, NULL, 0) == pid);
+		kill_child(pid);
 	}
-	ok(device_empty(), "150 processes killed while they fault and fork leave nothing behind");
+	ok(device_empty(), "150 processes that are killed while they fault and fork leave nothing behind");
 }
 
 static volatile size_t touched;
 
-static void touched_out(int sig)
+static void exit_with_touched(int sig)
 {
 	(void)sig;
 	_exit(touched * PAGE >> 20);
 }
 
-/* What is only reserved is given back before a touch fails. */
+/* What is only reserved goes back before a touch fails. */
 static void reservations_yield(void)
 {
 	const size_t blocks = 300;
@@ -252,13 +249,13 @@ static void reservations_yield(void)
 	for (size_t b = 0; b < blocks; b++)
 		wrong += p[b * BLOCK] != 'x';
 	ok(!wrong && stat_of("reclaims") > reclaims && stat_of("bytes") <= 8UL << 20,
-	   "limit of 8 MiB: one page in each of %zu blocks, %lu reservations broken up", blocks,
-	   stat_of("reclaims") - reclaims);
+	   "with a limit of 8 MiB there is room for a page in each of %zu blocks: %lu reservations were broken up",
+	   blocks, stat_of("reclaims") - reclaims);
 	must(!write_to(PARAMS "limit_mib", "0"));
 	munmap(p, blocks * BLOCK);
 }
 
-/* Touch the pages of @p one by one until SIGBUS; exit status: MiB that went. */
+/* Touch page after page until SIGBUS. The exit status is how many MiB were touched. */
 static int touch_as_nobody(void *arg)
 {
 	char *p;
@@ -266,13 +263,13 @@ static int touch_as_nobody(void *arg)
 	(void)arg;
 	must(!setuid(65534));
 	p = map(16 * BLOCK, 50);
-	signal(SIGBUS, touched_out);
+	signal(SIGBUS, exit_with_touched);
 	for (touched = 0; touched < 16 * BLOCK_PAGES; touched++)
 		p[touched * PAGE] = 1;
 	return touched * PAGE >> 20;
 }
 
-/* Each user has a limit of his own. */
+/* Each user has a limit of their own, root has none. */
 static void users(void)
 {
 	char *p;
@@ -280,18 +277,17 @@ static void users(void)
 
 	must(!write_to(PARAMS "user_limit_mib", "6"));
 	for (int n = 0; n < 2; n++) {
-		fflush(stdout);
-		pid_t pid = fork();
+		pid_t pid = fork_now();
 
-		must(pid >= 0);
 		if (!pid)
 			_exit(touch_as_nobody(NULL));
-		must(waitpid(pid, &status, 0) == pid);
-		ok(WIFEXITED(status) && WEXITSTATUS(status) == 6, "user_limit_mib: SIGBUS at 6 MiB, time %d", n + 1);
+		status = wait_for(pid);
+		ok(WIFEXITED(status) && WEXITSTATUS(status) == 6,
+		   "user_limit_mib=6: a user's touch ends with SIGBUS at 6 MiB (%d)", n + 1);
 	}
 	p = map(16 * BLOCK, 50);
 	memset(p, 1, 16 * BLOCK);
-	ok(info_of(p).held == 16 * BLOCK, "which isn't root's");
+	ok(info_of(p).held == 16 * BLOCK, "root has another limit");
 	must(!write_to(PARAMS "user_limit_mib", "0"));
 	munmap(p, 16 * BLOCK);
 }
@@ -306,5 +302,5 @@ int main(void)
 	wrong_values();
 	killed_at_any_moment();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

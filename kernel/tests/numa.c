@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* On a machine with two memory nodes (scripts/vm --nodes 2): pages come from where
- * the task's or the mapping's memory policy says, also those of the pool and
- * those that the background thread promotes. */
-#include "t.h"
-
+/*
+ * On a machine with two memory nodes (scripts/vm --nodes 2), a page comes from
+ * the node that the memory policy of the task or of the mapping names. The pool
+ * has pages of each node, and a block that the driver's thread puts together
+ * again stays on its node.
+ */
 #include <linux/mempolicy.h>
 #include <sched.h>
 #include <sys/syscall.h>
 
+#include "t_child.h"
+#include "t_device.h"
+
+/* The calling thread runs on the first processor of @node from now on. */
 static void run_on(int node)
 {
 	char path[64], list[64] = "";
@@ -39,7 +44,7 @@ static void bind_to(char *p, size_t len, int node)
 	must(!syscall(SYS_mbind, p, len, MPOL_BIND, &mask, 8 * sizeof(mask), 0));
 }
 
-/* Are all of @n pages, @step apart, on @node? */
+/* Whether @n pages that are @step apart come from @node when they are touched. */
 static bool all_on(char *p, size_t step, unsigned int n, int node)
 {
 	for (unsigned int i = 0; i < n; i++) {
@@ -58,25 +63,25 @@ static void policies(void)
 
 		run_on(node);
 		p = map(2 * BLOCK, 0);
-		ok(all_on(p, BLOCK, 2, node), "2 MiB pages from the node %d where the task runs", node);
+		ok(all_on(p, BLOCK, 2, node), "2 MiB pages are of the node %d where the task runs", node);
 		munmap(p, 2 * BLOCK);
 		p = map(2 * BLOCK, 0);
 		bind_to(p, 2 * BLOCK, !node);
-		ok(all_on(p, BLOCK, 2, !node), "or from the other one, if mbind says so");
+		ok(all_on(p, BLOCK, 2, !node), "or of the other one, if mbind says so");
 		munmap(p, 2 * BLOCK);
 		p = map(10 * PAGE, 50); /* too short for a folio: single pages */
 		bind_to(p, 10 * PAGE, !node);
-		ok(all_on(p, PAGE, 10, !node), "4 KiB pages too");
+		ok(all_on(p, PAGE, 10, !node), "and so are 4 KiB pages");
 		munmap(p, 10 * PAGE);
 		must(!syscall(SYS_set_mempolicy, MPOL_BIND, &mask, 8 * sizeof(mask)));
 		p = map(BLOCK, 0);
-		ok(all_on(p, BLOCK, 1, !node), "or if set_mempolicy does");
+		ok(all_on(p, BLOCK, 1, !node), "2 MiB pages are, too, if set_mempolicy says so");
 		munmap(p, BLOCK);
 		must(!syscall(SYS_set_mempolicy, MPOL_DEFAULT, NULL, 0));
 	}
 }
 
-/* Three blocks from the pool, all on @node? @hits: how many were from the pool. */
+/* Whether three new blocks are on @node. @hits: how many of them came from the pool. */
 static bool three_from_pool(int node, unsigned long *hits)
 {
 	unsigned long before = stat_of("pool_hits");
@@ -96,8 +101,10 @@ static void pool(void)
 		bool there = true;
 
 		run_on(node);
-		/* The first ones ask; then the thread, which is as fast as the machine,
-		 * gets ever more time, but for the 10 s after which nobody asks. */
+		/*
+		 * The first ones make the thread fill the pool. It is as fast as the machine, so it
+		 * gets more time with each round, but less than the 10 s after which the pool goes back.
+		 */
 		for (unsigned int ms = 100, waited = 0; waited < PATIENCE_MS; waited += ms) {
 			there = three_from_pool(node, &hits);
 			if (!there || hits == 3)
@@ -105,43 +112,36 @@ static void pool(void)
 			usleep(ms * 1000);
 			ms = ms < 5000 ? 2 * ms : ms;
 		}
-		ok(there && hits == 3, "node %d has a pool of its own: %lu hits of 3", node, hits);
+		ok(there && hits == 3, "the pool has pages of node %d: %lu of 3 came from it", node, hits);
 	}
 	must(!write_to(PARAMS "pool_mib", "0"));
 }
 
-static int nop(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
-/* A block that the shrinker has broken up is put together on its own node. */
+/* A block that the shrinker has broken up is put together on its own node, wherever the thread runs. */
 static void repair(void)
 {
 	for (int node = 0; node < 2; node++) {
 		char *p = map(BLOCK, 100);
-		struct dphuge_blocks arg = { .size = sizeof(arg), .count = 1, .addr = (uintptr_t)p };
+		struct dphuge_threshold t = { .size = sizeof(t), .percent = 50, .addr = (uintptr_t)p };
 		struct dphuge_block block = { 0 };
 		int fd = device();
 
-		arg.blocks = (uintptr_t)&block;
 		run_on(node);
 		for (unsigned int i = 0; i < BLOCK_PAGES / 2; i++)
 			p[i * PAGE] = 1;
 		must(!write_to(PARAMS "worker_percent", "0"));
 		for (int i = 0; i < 20 && !block.single; i++) {
-			must(!write_to("/proc/sys/vm/drop_caches", "2"));
-			must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg));
+			drop_caches();
+			must(blocks_of(p, &block, 1) == 1);
 		}
 		must(block.single == BLOCK_PAGES / 2);
-		struct dphuge_threshold t = { .size = sizeof(t), .percent = 50, .addr = (uintptr_t)p };
-
 		must(!ioctl(fd, DPHUGE_IOC_THRESHOLD, &t));
 		run_on(!node);
-		must(in_child(nop, NULL)); /* its end tells the worker to look */
+		must(in_child(do_nothing, NULL)); /* its end makes the thread look at our blocks */
 		must(!write_to(PARAMS "worker_percent", "100"));
-		ok(becomes(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg) && block.state & DPHUGE_BLOCK_HUGE) && node_of(p) == node, "a repaired block stays on node %d", node);
+		ok(becomes(blocks_of(p, &block, 1) == 1 && block.state & DPHUGE_BLOCK_HUGE) &&
+			   node_of(p) == node,
+		   "a block that is put together again stays on node %d", node);
 		close(fd);
 		munmap(p, BLOCK);
 	}
@@ -154,5 +154,5 @@ int main(void)
 	pool();
 	repair();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

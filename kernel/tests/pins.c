@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Long-term pins, by io_uring's registered buffers: the pinned pages stay the
- * process's own through fork, promotion, discard beside them and reclaim. What
- * the ring reads into the buffer shows in memory, what memory has the ring
- * writes. (The promises of gup_longterm and cow in tools/testing/selftests/mm.) */
-#include "t.h"
-
+/*
+ * Pages that are pinned for long, as io_uring's registered buffers are, stay the
+ * process's own through fork, promotion, a discard beside them and reclaim: what
+ * the ring reads into the buffer shows in memory, and what is written to memory
+ * the ring writes. (The promises of gup_longterm and cow in
+ * tools/testing/selftests/mm.)
+ */
 #include <linux/io_uring.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+
+#include "t_child.h"
+#include "t_device.h"
 
 struct ring {
 	int fd;
@@ -57,7 +61,7 @@ static void ring_unregister(struct ring *r)
 	must(!syscall(SYS_io_uring_register, r->fd, IORING_UNREGISTER_BUFFERS, NULL, 0));
 }
 
-/* Through the registered buffer: it was resolved when it was registered. */
+/* I/O by way of the registered buffer, whose pages were looked up when it was registered. */
 static int ring_io(struct ring *r, unsigned char op, int file, char *p, size_t len)
 {
 	unsigned int tail = *r->sq_tail, head = *r->cq_head;
@@ -80,7 +84,7 @@ static int ring_io(struct ring *r, unsigned char op, int file, char *p, size_t l
 
 static int file;
 
-/* Do the ring and the process see the same page at @p? Both ways. */
+/* Whether the ring and the process see the same page at @p, in both directions. */
 static bool coherent(struct ring *r, char *p)
 {
 	static char value = 'A';
@@ -88,11 +92,12 @@ static bool coherent(struct ring *r, char *p)
 
 	value = value == 'Z' ? 'A' : value + 1;
 	memset(p, value, PAGE);
-	if (ring_io(r, IORING_OP_WRITE_FIXED, file, p, PAGE) != (int)PAGE || pread(file, got, PAGE, 0) != (ssize_t)PAGE ||
-	    !all_bytes(got, PAGE, value))
+	if (ring_io(r, IORING_OP_WRITE_FIXED, file, p, PAGE) != (int)PAGE ||
+	    pread(file, got, PAGE, 0) != (ssize_t)PAGE || !all_bytes(got, PAGE, value))
 		return false;
 	memset(want, value + 32, PAGE);
-	if (pwrite(file, want, PAGE, 0) != (ssize_t)PAGE || ring_io(r, IORING_OP_READ_FIXED, file, p, PAGE) != (int)PAGE)
+	if (pwrite(file, want, PAGE, 0) != (ssize_t)PAGE ||
+	    ring_io(r, IORING_OP_READ_FIXED, file, p, PAGE) != (int)PAGE)
 		return false;
 	return all_bytes(p, PAGE, value + 32);
 }
@@ -110,20 +115,21 @@ static void events(const char *kind, struct ring *r, char *p)
 {
 	char *pinned = p + 3 * PAGE;
 
-	ok(coherent(r, pinned), "%s: registered", kind);
+	ok(coherent(r, pinned), "%s: a buffer is registered", kind);
 	must(in_child(child_writes, p));
 	ok(coherent(r, pinned), "%s: after a fork whose child wrote", kind);
 	must(!madvise(p + 100 * PAGE, 50 * PAGE, MADV_REMOVE));
 	ok(coherent(r, pinned) && all_bytes(p + 100 * PAGE, 50 * PAGE, 0), "%s: after a discard beside it", kind);
 	for (int i = 0; i < 3; i++)
-		must(!write_to("/proc/sys/vm/drop_caches", "2"));
-	ok(coherent(r, pinned), "%s: after the shrinker came by", kind);
+		drop_caches();
+	ok(coherent(r, pinned), "%s: after the shrinker ran", kind);
 	memset(p + 4 * PAGE, 'f', BLOCK - 4 * PAGE);
-	ok(coherent(r, pinned) && all_bytes(p + 4 * PAGE, BLOCK - 4 * PAGE, 'f'), "%s: after the block was filled", kind);
+	ok(coherent(r, pinned) && all_bytes(p + 4 * PAGE, BLOCK - 4 * PAGE, 'f'),
+	   "%s: after the block was filled", kind);
 	must(!madvise(p, BLOCK, MADV_DONTNEED));
-	ok(coherent(r, pinned), "%s: mapped anew", kind);
-	usleep(1500000); /* the worker has been by */
-	ok(coherent(r, pinned), "%s: after the worker came by", kind);
+	ok(coherent(r, pinned), "%s: after it was mapped anew", kind);
+	usleep(1500000); /* the driver's thread has time to run */
+	ok(coherent(r, pinned), "%s: after the driver's thread ran", kind);
 }
 
 static void of_kind(const char *kind, int percent, size_t filled)
@@ -137,7 +143,7 @@ static void of_kind(const char *kind, int percent, size_t filled)
 	ring_unregister(&r);
 	must(in_child(child_writes, p));
 	memset(p, 'e', BLOCK);
-	ok(all_bytes(p, BLOCK, 'e'), "%s: and unregistered", kind);
+	ok(all_bytes(p, BLOCK, 'e'), "%s: after the buffer was unregistered", kind);
 	munmap(p, BLOCK);
 	close(r.fd);
 }
@@ -151,9 +157,11 @@ static void after_fork(void)
 
 	memset(p, 'o', 2 * BLOCK + 20 * PAGE);
 	must(in_child(child_writes, p));
-	ok(becomes(!(err = ring_register(&r, p, 4 * BLOCK))), "a buffer in memory that was forked: %s", strerror(err > 0 ? err : 0));
-	ok(!err && coherent(&r, p) && coherent(&r, p + 2 * BLOCK + 3 * PAGE), "is the process's own");
-	ok(p[PAGE] == 'o' && p[2 * BLOCK + PAGE] == 'o', "and the bytes are as they were");
+	ok(becomes(!(err = ring_register(&r, p, 4 * BLOCK))),
+	   "a buffer can be registered in memory that was forked: %s", strerror(err > 0 ? err : 0));
+	ok(!err && coherent(&r, p) && coherent(&r, p + 2 * BLOCK + 3 * PAGE),
+	   "the ring and the process see the same pages in it");
+	ok(p[PAGE] == 'o' && p[2 * BLOCK + PAGE] == 'o', "and its bytes are as they were");
 	munmap(p, 4 * BLOCK);
 	close(r.fd);
 }
@@ -166,14 +174,15 @@ int main(void)
 		struct ring r = ring_open();
 		char *p = map(BLOCK, 50);
 
-		ok(ring_register(&r, p, PAGE) == EOPNOTSUPP, "Linux 6.1's io_uring takes no buffer in a mapped file");
+		ok(ring_register(&r, p, PAGE) == EOPNOTSUPP,
+		   "io_uring of Linux 6.1 refuses a buffer in a mapped file");
 		munmap(p, BLOCK);
-		return t_done();
+		return tap_done();
 	}
 	of_kind("reserved", 50, 20 * PAGE);
 	of_kind("2 MiB page", 0, BLOCK);
 	of_kind("promoted", 50, BLOCK);
 	after_fork();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The pool of zeroed 2 MiB pages: filled while blocks are faulted in, charged to
- * whom it is for, given up under pressure and when nobody asks. Needs root and
- * cgroup2. Run with init_on_alloc=0: only our own clearing counts then. */
-#include "t.h"
+/*
+ * The pool of zeroed 2 MiB pages is filled while blocks are faulted in and
+ * serves later faults. It is charged to the cgroup that it is for, and goes back
+ * when memory is short, when nobody asks for it and when it is switched off.
+ * Needs root and cgroup2. Run with init_on_alloc=0, so that only the driver's
+ * own clearing counts.
+ */
+#include "t_cgroup.h"
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
-#include <sys/stat.h>
-
-#define CGROUP "/sys/fs/cgroup/"
 #define POOL_MIB 8
 
-static unsigned long pool(void)
+static unsigned long pool_bytes(void)
 {
 	return stat_of("pool_bytes");
 }
@@ -21,22 +25,11 @@ static void set_pool(const char *mib)
 
 static bool emptied(void)
 {
-	return becomes(!pool());
+	return becomes(!pool_bytes());
 }
 
-static int dirty_memory(void *arg)
-{
-	size_t len = meminfo_kb("MemAvailable") * 1024UL / 100 * 70;
-	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)arg;
-	must(p != MAP_FAILED);
-	memset(p, 0x5a, len);
-	return 0;
-}
-
-/* Touch a block, so that the pool is filled for this cgroup. */
-static void ask(void)
+/* Touch a block, so that the pool is filled for the cgroup of this process. */
+static void ask_for_block(void)
 {
 	char *p = map(BLOCK, 0);
 
@@ -44,23 +37,27 @@ static void ask(void)
 	munmap(p, BLOCK);
 }
 
-/* Asked once; again only where clearing it takes longer than the 10 s after
- * which the driver takes it that nobody asks any more. */
+/*
+ * Whether the pool is filled after a block was touched. Another one is touched
+ * only where the filling takes longer than the 10 s after which the driver
+ * concludes that nobody asks any more.
+ */
 static bool filled(void)
 {
 	unsigned int looks = 0;
 
-	return becomes((looks++ % 1100 || (ask(), true)) && pool() == POOL_MIB << 20);
+	return becomes((looks++ % 1100 || (ask_for_block(), true)) && pool_bytes() == POOL_MIB << 20);
 }
 
 static void serves(void)
 {
 	unsigned long hits, given, wrong = 0;
+	unsigned int percent = 70;
 	char *p;
 
-	must(in_child(dirty_memory, NULL));
+	must(in_child(fill_free_memory, &percent));
 	set_pool("8");
-	ok(filled(), "after one 2 MiB fault the pool is filled: %lu MiB", pool() >> 20);
+	ok(filled(), "after one 2 MiB fault the pool is filled: %lu MiB", pool_bytes() >> 20);
 	p = map(4 * BLOCK, 0);
 	hits = stat_of("pool_hits");
 	for (unsigned int b = 0; b < 4; b++)
@@ -68,15 +65,15 @@ static void serves(void)
 	given = stat_of("pool_hits") - hits;
 	for (unsigned int b = 0; b < 4; b++)
 		wrong += !all_bytes(p + b * BLOCK, BLOCK, 0);
-	ok(given == 4, "four blocks come from it: %lu", given);
-	ok(!wrong, "all zero");
-	ok(smaps_kb(p, 4 * BLOCK, "FilePmdMapped") == KB(4 * BLOCK), "2 MiB pages");
-	ok(stat_of("bytes") == 4 * BLOCK, "what lies in the pool isn't held by anybody");
+	ok(given == 4, "four blocks are touched: %lu come from the pool", given);
+	ok(!wrong, "all their bytes are zero");
+	ok(all_huge(p, 4 * BLOCK), "they are 2 MiB pages");
+	ok(stat_of("bytes") == 4 * BLOCK, "and what lies in the pool does not count as held");
 	munmap(p, 4 * BLOCK);
 	p = map(BLOCK, 50);
 	hits = stat_of("pool_hits");
 	p[0] = 1;
-	ok(stat_of("pool_hits") == hits, "a reservation takes none");
+	ok(stat_of("pool_hits") == hits, "a reservation takes nothing from the pool");
 	munmap(p, BLOCK);
 }
 
@@ -87,73 +84,56 @@ static void off(void)
 	set_pool("0");
 	ok(emptied(), "pool_mib=0 empties it");
 	hits = stat_of("pool_hits");
-	ask();
+	ask_for_block();
 	usleep(300000);
-	ok(!pool() && stat_of("pool_hits") == hits, "and it stays empty");
+	ok(!pool_bytes() && stat_of("pool_hits") == hits, "and it stays empty");
 	ok(write_to(PARAMS "pool_mib", "-1") == EINVAL && write_to(PARAMS "pool_mib", "65537") == EINVAL,
-	   "wrong sizes are EINVAL");
+	   "sizes out of range are EINVAL");
 }
 
 static void gives_way(void)
 {
 	set_pool("8");
 	must(filled());
-	/* Which would fill it again after a second. */
+	/* The driver's thread would fill it again after a second. */
 	must(!write_to(PARAMS "worker_percent", "0"));
-	must(!write_to("/proc/sys/vm/drop_caches", "2"));
-	ok(!pool(), "the shrinker empties it");
+	drop_caches();
+	ok(!pool_bytes(), "the shrinker empties it");
 	must(!write_to(PARAMS "worker_percent", "50"));
 	must(filled());
-	ok(emptied(), "when nobody asks it goes back");
-}
-
-static unsigned long charged(const char *group)
-{
-	char dir[128];
-
-	snprintf(dir, sizeof(dir), CGROUP "%s/", group);
-	return number_in(dir, "memory.current");
-}
-
-static void join(const char *group)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), CGROUP "%s/cgroup.procs", group);
-	must(!write_to(path, "0"));
+	ok(emptied(), "when nobody asks for it, it goes back");
 }
 
 static int fill_for_a(void *arg)
 {
 	(void)arg;
-	join("pool-a");
+	cgroup_join("pool-a");
 	return !filled();
 }
 
 static int take_in_b(void *arg)
 {
-	unsigned long hits = stat_of("pool_hits"), a = charged("pool-a"), b;
+	unsigned long hits = stat_of("pool_hits"), a = cgroup_charge("pool-a"), b;
 	char *p = map(BLOCK, 0);
 
 	(void)arg;
-	join("pool-b");
-	b = charged("pool-b");
+	cgroup_join("pool-b");
+	b = cgroup_charge("pool-b");
 	p[0] = 1;
 	if (stat_of("pool_hits") != hits)
 		return 1;
-	if (charged("pool-b") + CHARGE_STOCK < b + BLOCK)
+	if (cgroup_charge("pool-b") + CHARGE_STOCK < b + BLOCK)
 		return 2;
-	return charged("pool-a") > a + CHARGE_STOCK;
+	return cgroup_charge("pool-a") > a + CHARGE_STOCK;
 }
 
-/* Its limit leaves room for its own memory only: the pool goes, nobody is killed. */
+/* The cgroup's limit has room for this memory alone: the pool goes back, nobody is killed. */
 static int eat_in_a(void *arg)
 {
-	char *p = mmap(NULL, 22 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *p = anonymous(22 << 20);
 
 	(void)arg;
-	must(p != MAP_FAILED);
-	join("pool-a");
+	cgroup_join("pool-a");
 	must(filled());
 	memset(p, 1, 22 << 20);
 	return 0;
@@ -161,23 +141,23 @@ static int eat_in_a(void *arg)
 
 static void cgroups(void)
 {
-	mkdir(CGROUP "pool-a", 0755);
-	mkdir(CGROUP "pool-b", 0755);
-	must(!write_to(CGROUP "cgroup.subtree_control", "+memory"));
+	cgroup_make("pool-a");
+	cgroup_make("pool-b");
 	set_pool("8");
 	must(in_child(fill_for_a, NULL));
-	ok(charged("pool-a") + CHARGE_STOCK >= POOL_MIB << 20, "the pool is charged to the cgroup that it is for: %lu KiB",
-	   charged("pool-a") >> 10);
+	ok(cgroup_charge("pool-a") + CHARGE_STOCK >= POOL_MIB << 20,
+	   "the pool is charged to the cgroup that it is for: %lu KiB", cgroup_charge("pool-a") >> 10);
 	ok(in_child(take_in_b, NULL), "another cgroup gets none of it, and pays for itself");
 	set_pool("0");
 	must(emptied());
-	ok(charged("pool-a") < BLOCK + CHARGE_STOCK, "emptied, nothing stays charged: %lu KiB", charged("pool-a") >> 10);
-	must(!write_to(CGROUP "pool-a/memory.max", "26M"));
+	ok(cgroup_charge("pool-a") < BLOCK + CHARGE_STOCK,
+	   "when it has been emptied, nothing stays charged: %lu KiB", cgroup_charge("pool-a") >> 10);
+	must(!cgroup_set("pool-a", "memory.max", "26M"));
 	set_pool("8");
-	ok(in_child(eat_in_a, NULL), "a cgroup at its limit gets the pool's memory; nobody is killed");
+	ok(in_child(eat_in_a, NULL), "a cgroup at its limit gets the pool's memory, and nobody is killed");
 	set_pool("0");
 	must(emptied());
-	ok(becomes(!rmdir(CGROUP "pool-a")) && becomes(!rmdir(CGROUP "pool-b")), "and the cgroups can be removed");
+	ok(cgroup_removed("pool-a") && cgroup_removed("pool-b"), "and the cgroups can be removed");
 }
 
 int main(void)
@@ -187,5 +167,5 @@ int main(void)
 	gives_way();
 	cgroups();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

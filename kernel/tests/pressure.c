@@ -1,18 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Memory is short: reservations and zeroes go back before anybody is killed,
- * bytes stay, and 2 MiB pages return when memory does. Needs root and 2 GiB. */
-#include <signal.h>
-#include <sys/stat.h>
-
-#include "t.h"
+/*
+ * When memory is short, reservations and pages of zeroes go back before anybody
+ * is killed, on the whole machine and in a memory cgroup. Every byte stays, and
+ * 2 MiB pages return when memory does, also where it was fragmented. Needs root
+ * and 2 GiB.
+ */
+#include "t_cgroup.h"
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
 #define GIB (1UL << 30)
-#define CGROUP "/sys/fs/cgroup/dphuge-test"
+#define GROUP "dphuge-test"
 
 /*
  * A process that takes memory as 4 KiB pages, a MiB at a time, until the device
- * holds no more than @enough, or it has @max. It looks itself, so that it doesn't
- * go on while somebody is on the way to stop it. It shares nothing with us (exec).
+ * holds no more than @enough, or until it has @max. It looks at the device
+ * itself, as it would take too much before somebody could stop it. It is a
+ * program of its own (exec), so that it shares no memory with us.
  */
 struct eater {
 	pid_t pid;
@@ -28,19 +33,18 @@ static int eat(size_t max, size_t enough, bool holes)
 	must(fd >= 0 && !ftruncate(fd, max));
 	p = mmap(NULL, max, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
 	must(p != MAP_FAILED);
-	/* With compact_unevictable_allowed = 0 compaction can't move it. */
+	/* With compact_unevictable_allowed = 0, compaction cannot move locked pages. */
 	must(!holes || !mlock2(p, max, MLOCK_ONFAULT));
 	while (n < max && !(enough && stat_of("bytes") <= enough)) {
 		for (size_t end = n + (1 << 20); n < end && n < max; n += PAGE)
 			p[n] = 1;
 		usleep(1000);
 	}
-	/* No two free pages side by side, so none of 2 MiB. */
+	/* Every second page is free, so no 2 MiB are. */
 	for (size_t i = 0; holes && i < n; i += 2 * PAGE)
 		must(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, i, PAGE));
 	must(write(STDOUT_FILENO, "", 1) == 1);
-	for (;;)
-		pause();
+	sleep_forever();
 }
 
 static struct eater start_eater(size_t max, size_t enough, bool holes)
@@ -64,7 +68,7 @@ static struct eater start_eater(size_t max, size_t enough, bool holes)
 	return e;
 }
 
-/* Once it has what it wants; false: it was killed. */
+/* Wait until it has what it wants. Return false if it was killed before. */
 static bool eater_lives(struct eater *e)
 {
 	char c;
@@ -85,7 +89,7 @@ static void touch_each_block(char *p, size_t blocks)
 		p[b * BLOCK + (b % BLOCK_PAGES) * PAGE] = (char)(b | 1);
 }
 
-/* @all: look at the untouched pages as well, which makes them touched. */
+/* Whether the bytes are right; with @all also those of untouched pages, which are touched by that. */
 static bool touched_right(const char *p, size_t blocks, bool all)
 {
 	for (size_t b = 0; b < blocks; b++)
@@ -114,15 +118,16 @@ static void sparse(int percent, const char *kind)
 	before = info_of(p).held;
 	e = start_eater(8 * GIB, blocks * PAGE * 11 / 10, false);
 	ok(before == GIB && eater_lives(&e),
-	   "%s: %lu MiB held, then another process takes memory, and isn't killed", kind, before >> 20);
+	   "%s: %lu MiB are held, another process takes memory and is not killed", kind, before >> 20);
 	ok(info_of(p).held <= blocks * PAGE * 11 / 10 && stat_of("reclaims") > reclaims,
-	   "now %lu KiB are held for %lu KiB touched", (unsigned long)info_of(p).held >> 10, blocks * PAGE >> 10);
+	   "then %lu KiB are held for %lu KiB touched", (unsigned long)info_of(p).held >> 10,
+	   blocks * PAGE >> 10);
 	stop_eater(&e);
-	ok(touched_right(p, blocks, true), "and its bytes are right");
+	ok(touched_right(p, blocks, true), "and their bytes are right");
 	munmap(p, GIB);
 }
 
-/* Blocks that lost their folio become dense: 2 MiB pages when memory is back. */
+/* Blocks that have lost their folio and become dense are 2 MiB pages again when memory is back. */
 static void recovers(void)
 {
 	const size_t blocks = 128;
@@ -135,23 +140,24 @@ static void recovers(void)
 			p[b * BLOCK + i * PAGE] = 1;
 	e = start_eater(8 * GIB, 100 * PAGE * blocks, false);
 	must(eater_lives(&e));
-	ok(info_of(p).held == 100 * PAGE * blocks, "dense reservations broken up: %lu MiB held for %lu touched",
+	ok(info_of(p).held == 100 * PAGE * blocks,
+	   "reservations of 100 pages are broken up: %lu MiB are held for %lu touched",
 	   (unsigned long)info_of(p).held >> 20, 100 * PAGE * blocks >> 20);
 	stop_eater(&e);
 	for (size_t b = 0; b < blocks; b++)
 		for (size_t i = 100; i < 400; i++)
 			p[b * BLOCK + i * PAGE] = 2;
-	ok(becomes(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK)),
-	   "memory is back, and they are touched to the threshold: %lu of %lu MiB in 2 MiB pages",
-	   smaps_kb(p, blocks * BLOCK, "FilePmdMapped") / 1024, blocks * BLOCK >> 20);
+	ok(becomes(all_huge(p, blocks * BLOCK)),
+	   "memory is back and they are touched up to the threshold: %lu of %lu MiB are in 2 MiB pages",
+	   huge_kb(p, blocks * BLOCK) / 1024, blocks * BLOCK >> 20);
 	for (size_t b = 0; b < blocks; b++)
 		for (size_t i = 0; i < BLOCK_PAGES; i++)
 			wrong += p[b * BLOCK + i * PAGE] != (i < 100 ? 1 : i < 400 ? 2 : 0);
-	ok(!wrong, "and its bytes are right");
+	ok(!wrong, "and their bytes are right");
 	munmap(p, blocks * BLOCK);
 }
 
-/* Every second page of memory is free, and no 2 MiB anywhere. */
+/* Every second page of memory is free, so no 2 MiB are. */
 static void fragmented(void)
 {
 	const size_t blocks = 200;
@@ -165,46 +171,45 @@ static void fragmented(void)
 	p = map(blocks * BLOCK, 50);
 	must(!write_to(PARAMS "worker_percent", "0"));
 	memset(p, 7, blocks * BLOCK);
-	small = KB(blocks * BLOCK) - smaps_kb(p, blocks * BLOCK, "FilePmdMapped");
+	small = KB(blocks * BLOCK) - huge_kb(p, blocks * BLOCK);
 	ok(small > 0 && stat_of("fallbacks") > fallbacks && all_bytes(p, blocks * BLOCK, 7),
-	   "fragmented memory: %lu of %lu MiB on single pages, all bytes there", small / 1024, blocks * BLOCK >> 20);
+	   "memory is fragmented: %lu of %lu MiB are on single pages, with all their bytes", small / 1024,
+	   blocks * BLOCK >> 20);
 	stop_eater(&e);
 	must(!write_to(PARAMS "worker_percent", "50"));
-	ok(becomes(smaps_kb(p, blocks * BLOCK, "FilePmdMapped") == KB(blocks * BLOCK)) && all_bytes(p, blocks * BLOCK, 7) &&
+	ok(becomes(all_huge(p, blocks * BLOCK)) && all_bytes(p, blocks * BLOCK, 7) &&
 		   stat_of("repairs") > repairs,
-	   "memory is back: all in 2 MiB pages, untouched since, by %lu repairs", stat_of("repairs") - repairs);
+	   "memory is back: all of it is in 2 MiB pages without a touch, by %lu repairs",
+	   stat_of("repairs") - repairs);
 	munmap(p, blocks * BLOCK);
 }
 
 static int in_cgroup(void *arg)
 {
-	char pid[32], *p = map(24 * BLOCK, 50), *q;
+	char *p = map(24 * BLOCK, 50);
 
 	(void)arg;
-	snprintf(pid, sizeof(pid), "%d", getpid());
-	must(!write_to(CGROUP "/cgroup.procs", pid));
+	cgroup_join(GROUP);
 	touch_each_block(p, 24);
 	if (info_of(p).held < 16 * BLOCK)
 		return 2;
-	q = mmap(NULL, 56 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	must(q != MAP_FAILED);
-	memset(q, 1, 56 << 20);
+	memset(anonymous(56 << 20), 1, 56 << 20);
 	return touched_right(p, 24, false) ? 0 : 3;
 }
 
 /* The same inside a memory cgroup, with plenty of memory outside. */
 static void cgroup(void)
 {
-	must(!write_to("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
-	must(!mkdir(CGROUP, 0755) || errno == EEXIST);
-	must(!write_to(CGROUP "/memory.max", "67108864"));
-	ok(in_child(in_cgroup, NULL), "a cgroup of 64 MiB: 48 MiB reserved, 56 MiB of others fit in, nobody is killed");
-	rmdir(CGROUP);
+	cgroup_make(GROUP);
+	must(!cgroup_set(GROUP, "memory.max", "67108864"));
+	ok(in_child(in_cgroup, NULL),
+	   "in a cgroup of 64 MiB with 48 MiB reserved there is room for 56 MiB of others, and nobody is killed");
+	cgroup_removed(GROUP);
 }
 
 #define THP "/sys/kernel/mm/transparent_hugepage/enabled"
 
-/* The same sparse use with the kernel's own huge pages; a figure, no promise of ours. */
+/* What the same sparse use costs with the kernel's own huge pages. This is printed, not checked. */
 static void thp_beside(void)
 {
 	size_t free_before = meminfo_kb("MemAvailable") * 1024;
@@ -215,20 +220,16 @@ static void thp_beside(void)
 	char c;
 
 	must(!pipe(ready) && !write_to(THP, "always"));
-	pid = fork();
-	must(pid >= 0);
+	pid = fork_now();
 	if (!pid) {
-		char *p = mmap(NULL, GIB + BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		char *p = block_align(anonymous(GIB + BLOCK));
 
-		must(p != MAP_FAILED);
-		p = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
 		touch_each_block(p, GIB / BLOCK);
-		printf("# THP=always: %lu MiB held for %lu KiB touched\n", smaps_kb(p, GIB, "Rss") >> 10,
-		       GIB / BLOCK * PAGE >> 10);
+		printf("# THP=always: %lu MiB are held for %lu KiB touched\n",
+		       smaps_kb(p, GIB, "Rss") >> 10, GIB / BLOCK * PAGE >> 10);
 		fflush(stdout);
 		must(write(ready[1], "x", 1) == 1);
-		for (;;)
-			pause();
+		sleep_forever();
 	}
 	must(read(ready[0], &c, 1) == 1);
 	e = start_eater(free_before - (64 << 20), 0, false);
@@ -272,5 +273,5 @@ int main(int argc, char **argv)
 	recovers();
 	fragmented();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

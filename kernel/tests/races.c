@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Forks race with faults, promotions, discards, moves and the shrinker in other
- * threads of the same process. Usage: races [SECONDS]. Each thread owns some
- * pages of every block, so blocks are shared but contents are known. */
-#include "t.h"
-
+/*
+ * Forks race with faults, promotions, discards, moves and the shrinker in other
+ * threads of the same process, and no byte is wrong on either side. Each thread
+ * owns some pages of every block, so that blocks are shared and yet each content
+ * is known.
+ *
+ * Usage: races [SECONDS]
+ */
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <time.h>
+
+#include "t_child.h"
+#include "t_device.h"
 
 #define BLOCKS 12
 #define THREADS 4
@@ -15,12 +19,6 @@
 static char *p;
 static atomic_bool stop;
 static atomic_ulong wrong, forks, writes, discards;
-
-static unsigned int next_random(unsigned int *seed)
-{
-	*seed = *seed * 1103515245 + 12345;
-	return *seed >> 8;
-}
 
 /* Thread t owns the pages i with i % THREADS == t. */
 static void *worker(void *arg)
@@ -52,7 +50,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* The last block is discarded whole and filled again, over and over. */
+/* The last block is discarded as a whole and filled again, over and over. */
 static void *churner(void *arg)
 {
 	char *q = p + BLOCKS * BLOCK;
@@ -74,7 +72,7 @@ static void *churner(void *arg)
 	return NULL;
 }
 
-/* A child sees a frozen picture, writes over it and looks again. */
+/* A child sees memory as it was at the fork, changes some of it, and sees that and nothing else. */
 static int child(void)
 {
 	unsigned int seed = getpid();
@@ -93,16 +91,15 @@ static int child(void)
 	return 0;
 }
 
-/* The shrinkers, all of their lists, again and again. */
+/* A process that makes the shrinkers go over all of their lists again and again. */
 static pid_t start_shrinking(void)
 {
-	pid_t pid = fork();
+	pid_t pid = fork_now();
 
-	must(pid >= 0);
 	if (pid)
 		return pid;
 	for (;;) {
-		must(!write_to("/proc/sys/vm/drop_caches", "2"));
+		drop_caches();
 		usleep(15000);
 	}
 }
@@ -121,16 +118,15 @@ int main(int argc, char **argv)
 	must(!pthread_create(&thread[THREADS], NULL, churner, NULL));
 	while (time(NULL) < end) {
 		int status;
-		pid_t pid = fork();
+		pid_t pid = fork_now();
 
-		must(pid >= 0);
 		if (!pid)
 			_exit(child());
 		if (atomic_fetch_add(&forks, 1) % 4 == 3) {
 			usleep(1000 * (forks % 7));
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
-		} else if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status)) {
+		} else if (waitpid(pid, &status, 0) != pid || !succeeded(status)) {
 			atomic_fetch_add(&wrong, 1);
 		}
 	}
@@ -141,9 +137,9 @@ int main(int argc, char **argv)
 	   seconds, forks, writes, discards, wrong);
 	kill(shrinking, SIGKILL);
 	waitpid(shrinking, NULL, 0);
-	ok(stat_of("reclaims") > reclaims, "with %lu blocks broken up by the shrinker and %lu folded meanwhile",
+	ok(stat_of("reclaims") > reclaims, "meanwhile the shrinker broke up %lu blocks and %lu were folded",
 	   stat_of("reclaims") - reclaims, stat_of("folds") - folds);
 	munmap(p, (BLOCKS + 1) * BLOCK);
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

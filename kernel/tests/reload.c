@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The module is unloaded and loaded again, over and over, while programs come
- * and go: never while one has memory of it, and nothing is left behind.
+/*
+ * The module can be unloaded and loaded again, over and over, while programs
+ * come and go: never while one of them has memory of it, and at once when none
+ * has. Nothing is left behind.
  *
- * Usage: reload [TIMES]. $DPHUGE_MODULE names the module (scripts/vm sets it). */
-#include "t.h"
-
-#include <signal.h>
+ * Usage: reload [TIMES]. $DPHUGE_MODULE names the module (scripts/vm sets it).
+ */
 #include <sys/syscall.h>
 #include <sys/uio.h>
+
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
 #define USERS 3
 
@@ -15,12 +19,11 @@ static unsigned int random_state = 1;
 
 static unsigned int below(unsigned int n)
 {
-	random_state = random_state * 1103515245 + 12345;
-	return (random_state >> 8) % n;
+	return next_random(&random_state) % n;
 }
 
-/* A program's life: some memory of each kind, a fork, an end at any moment. */
-static void use(unsigned int seed)
+/* What a program does: it takes some memory of each kind, forks, and ends at any moment. */
+static void use_device(unsigned int seed)
 {
 	struct dphuge_threshold t = { .size = sizeof(t), .percent = seed % 101 };
 	char *p;
@@ -30,7 +33,7 @@ static void use(unsigned int seed)
 	usleep(below(3000));
 	fd = open(DPHUGE_DEVICE, O_RDWR);
 	if (fd < 0)
-		_exit(0); /* not loaded now */
+		_exit(0); /* the module is not loaded now */
 	ioctl(fd, DPHUGE_IOC_THRESHOLD, &t);
 	p = mmap(NULL, 6 * BLOCK, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (p == MAP_FAILED)
@@ -49,7 +52,10 @@ static void use(unsigned int seed)
 	_exit(0);
 }
 
-/* Of two blocks one can't be put in order, as a pipe has a page; one takes its time. */
+/*
+ * Of two blocks the driver's thread cannot put one in order, as a pipe has a page
+ * of it, and the other takes it some time.
+ */
 static void hold_up_worker(void)
 {
 	char *p = map(2 * BLOCK, 50);
@@ -57,40 +63,33 @@ static void hold_up_worker(void)
 	pid_t pid;
 
 	memset(p, 1, 2 * BLOCK);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		for (;;)
-			pause();
+	pid = sleeping_child();
 	memset(p, 2, PAGE);
 	must(!pipe(fd) && vmsplice(fd[1], &(struct iovec){ p, PAGE }, 1, 0) == PAGE);
 	memset(p + BLOCK, 2, BLOCK - PAGE);
 	kill(pid, SIGKILL);
-	for (;;)
-		pause();
+	sleep_forever();
 }
 
-/* What the worker means to come back to has ended while it was at it. */
+/* A process ends while the driver's thread means to come back to its blocks. */
 static void ended_under_worker(int module)
 {
 	unsigned long folds = stat_of("folds");
 	pid_t pid;
 
-	must(!write_to(PARAMS "worker_percent", "1")); /* it rests long after each block */
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
+	must(!write_to(PARAMS "worker_percent", "1")); /* the thread rests long after each block */
+	pid = fork_now();
 	if (!pid)
 		hold_up_worker();
-	ok(becomes(stat_of("folds") > folds), "a process's memory is put in order");
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid);
-	/* The end of its file is put off for a moment. */
-	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)), "when it ends meanwhile, the module can be unloaded");
+	ok(becomes(stat_of("folds") > folds), "the driver's thread puts a process's memory in order");
+	kill_child(pid);
+	/* The kernel releases its file a moment later. */
+	ok(becomes(!syscall(SYS_delete_module, "dphuge", O_NONBLOCK)),
+	   "the process ends meanwhile, and the module can be unloaded");
 	must(!syscall(SYS_finit_module, module, "", 0));
 }
 
-static void most(unsigned long *max, unsigned long n)
+static void raise_to(unsigned long *max, unsigned long n)
 {
 	if (n > *max)
 		*max = n;
@@ -100,8 +99,10 @@ int main(int argc, char **argv)
 {
 	unsigned int times = argc > 1 ? atoi(argv[1]) : 60;
 	const char *module = getenv("DPHUGE_MODULE");
-	/* The most that was available while the module was away, early and late: a
-	 * leak lowers it; what processors and the pool hold at one moment does not. */
+	/*
+	 * The most that was available while the module was not loaded, in early and in late
+	 * rounds. A leak lowers it; what processors and the pool hold at one moment does not.
+	 */
 	unsigned long loads = 0, busy = 0, early = 0, late = 0;
 	pid_t users[USERS] = { 0 };
 	int fd;
@@ -117,11 +118,9 @@ int main(int argc, char **argv)
 					kill(users[i], SIGKILL);
 				continue;
 			}
-			fflush(stdout);
-			users[i] = fork();
-			must(users[i] >= 0);
+			users[i] = fork_now();
 			if (!users[i])
-				use(below(1 << 24));
+				use_device(below(1 << 24));
 		}
 		if (syscall(SYS_delete_module, "dphuge", O_NONBLOCK)) {
 			must(errno == EWOULDBLOCK || errno == EBUSY);
@@ -131,16 +130,19 @@ int main(int argc, char **argv)
 		}
 		must(access(DPHUGE_DEVICE, F_OK));
 		if (loads >= times / 10 && loads < times * 3 / 10) /* the first ones fill caches */
-			most(&early, meminfo_kb("MemAvailable"));
+			raise_to(&early, meminfo_kb("MemAvailable"));
 		if (loads >= times * 8 / 10)
-			most(&late, meminfo_kb("MemAvailable"));
+			raise_to(&late, meminfo_kb("MemAvailable"));
 		must(!syscall(SYS_finit_module, fd, "", 0));
 		loads++;
 	}
 	for (unsigned int i = 0; i < USERS; i++)
 		if (users[i])
 			waitpid(users[i], NULL, 0);
-	ok(device_empty(), "unloaded and loaded %lu times, refused %lu times as it was in use", loads, busy);
-	ok(late + 16 * 1024 > early, "no memory is missing: %lu KiB available, then %lu", early, late);
-	return t_done();
+	ok(device_empty(),
+	   "the module was unloaded and loaded %lu times, and %lu times not, as it was in use", loads,
+	   busy);
+	ok(late + 16 * 1024 > early, "no memory is missing: %lu KiB were available early, %lu KiB late",
+	   early, late);
+	return tap_done();
 }

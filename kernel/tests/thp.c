@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What the kernel can be told to do to huge pages, done to ours: the promises of
- * tools/testing/selftests/mm (split_huge_page_test, khugepaged, mremap_test,
- * mremap_dontunmap, migration, transhuge-stress) that apply to such memory.
- * Bytes stay, and 2 MiB pages too. Needs root. */
-#include "t.h"
-
+/*
+ * What the kernel can be told to do to huge pages leaves the device's bytes as
+ * they are, and its 2 MiB pages too: splitting, khugepaged, mremap(), migration,
+ * soft offlining and allocation of most of the memory. (The promises of
+ * tools/testing/selftests/mm that apply to such memory: split_huge_page_test,
+ * khugepaged, mremap_test, mremap_dontunmap, migration, transhuge-stress.) Needs
+ * root.
+ */
 #include <sys/mount.h>
 #include <sys/syscall.h>
+
+#include "t_device.h"
+#include "t_memory.h"
 
 #define THP "/sys/kernel/mm/transparent_hugepage/"
 #define COLLAPSE 25
@@ -26,11 +31,6 @@ static bool filled(const char *p, unsigned long n)
 	return true;
 }
 
-static bool huge(const char *p, size_t len)
-{
-	return smaps_kb(p, len, "FilePmdMapped") == KB(len);
-}
-
 static void split(char *p)
 {
 	char text[96];
@@ -38,9 +38,11 @@ static void split(char *p)
 	mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	snprintf(text, sizeof(text), "%d,%#lx,%#lx", getpid(), (unsigned long)p, (unsigned long)p + 4 * BLOCK);
 	write_to("/sys/kernel/debug/split_huge_pages", text);
-	ok(filled(p, 4 * BLOCK_PAGES) && huge(p, 4 * BLOCK), "split_huge_pages leaves them alone");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "split_huge_pages leaves our 2 MiB pages alone");
 	write_to("/sys/kernel/debug/split_huge_pages", "1");
-	ok(filled(p, 4 * BLOCK_PAGES) && huge(p, 4 * BLOCK), "also when it goes over all memory");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "and so it does when it goes over all memory");
 }
 
 static void collapse(char *p)
@@ -48,26 +50,25 @@ static void collapse(char *p)
 	char *q = map(BLOCK, 100);
 
 	fill(q, 100);
-	ok(madvise(q, BLOCK, COLLAPSE) == -1 && filled(q, 100), "MADV_COLLAPSE is refused (errno %d)", errno);
+	ok(madvise(q, BLOCK, COLLAPSE) == -1 && filled(q, 100),
+	   "MADV_COLLAPSE is refused (errno %d) and keeps the bytes", errno);
 	must(!write_to(THP "enabled", "always") && !write_to(THP "khugepaged/scan_sleep_millisecs", "10") &&
 	     !write_to(THP "khugepaged/pages_to_scan", "4096"));
 	usleep(500000);
-	ok(filled(q, 100) && smaps_kb(q, BLOCK, "FilePmdMapped") == 0 && filled(p, 4 * BLOCK_PAGES) && huge(p, 4 * BLOCK),
-	   "khugepaged passes them by");
+	ok(filled(q, 100) && huge_kb(q, BLOCK) == 0 && filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "khugepaged leaves all of our pages alone");
 	must(!write_to(THP "enabled", "madvise") && !write_to(THP "khugepaged/scan_sleep_millisecs", "10000"));
 	munmap(q, BLOCK);
 }
 
-/* Each distance: congruent modulo 2 MiB or not; there and back. */
+/* Moves there and back, by distances that are multiples of 2 MiB or not. */
 static void moves(char *p)
 {
 	static const unsigned long distances[] = { BLOCK_PAGES, 1, 13, BLOCK_PAGES + 1, BLOCK_PAGES - 1 };
 	unsigned long wrong = 0;
-	char *room = mmap(NULL, 8 * BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), *q;
+	char *room = block_align(reserve(8 * BLOCK)), *q;
 
-	must(room != MAP_FAILED);
-	room = (char *)(((uintptr_t)room + BLOCK - 1) & ~(BLOCK - 1));
-	for (unsigned int i = 0; i < sizeof(distances) / sizeof(*distances); i++) {
+	for (unsigned int i = 0; i < COUNT_OF(distances); i++) {
 		char *to = room + distances[i] * PAGE;
 
 		must(mremap(p, 4 * BLOCK, 4 * BLOCK, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
@@ -78,13 +79,13 @@ static void moves(char *p)
 	ok(!wrong, "mremap by any distance keeps the bytes");
 	q = mremap(p, 4 * BLOCK, 4 * BLOCK, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, NULL);
 	ok(q != MAP_FAILED && filled(q, 4 * BLOCK_PAGES) && filled(p, 4 * BLOCK_PAGES),
-	   "MREMAP_DONTUNMAP: as for any shared mapping both places show them");
+	   "after MREMAP_DONTUNMAP both addresses show the bytes, as for any shared mapping");
 	munmap(q, 4 * BLOCK);
-	ok(filled(p, 4 * BLOCK_PAGES), "until one is unmapped");
-	/* Entries that were moved one by one stay so; a refill has its 2 MiB pages again. */
+	ok(filled(p, 4 * BLOCK_PAGES), "and the old one still does when the new one is unmapped");
+	/* Entries of 4 KiB that were moved stay of 4 KiB until the memory is discarded. */
 	must(!madvise(p, 4 * BLOCK, MADV_REMOVE));
 	fill(p, 4 * BLOCK_PAGES);
-	ok(huge(p, 4 * BLOCK), "discarded and filled again they are 2 MiB pages");
+	ok(all_huge(p, 4 * BLOCK), "when discarded and filled again, they are 2 MiB pages");
 }
 
 static void migrate(char *p)
@@ -94,9 +95,11 @@ static void migrate(char *p)
 
 	syscall(SYS_move_pages, 0, 4UL, pages, nodes, status, 0);
 	must(!write_to("/proc/sys/vm/compact_memory", "1"));
-	ok(filled(p, 4 * BLOCK_PAGES) && huge(p, 4 * BLOCK), "move_pages and compaction leave them alone");
+	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
+	   "move_pages and compaction leave our pages alone");
 	if (madvise(p, PAGE, SOFT_OFFLINE))
-		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining is refused (errno %d)", errno);
+		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining is refused (errno %d) and keeps the bytes",
+		   errno);
 	else
 		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining keeps the bytes");
 }
@@ -111,10 +114,10 @@ static void stress(void)
 
 		for (size_t i = 0; i < len; i += round % 2 ? PAGE : BLOCK)
 			p[i] = 1;
-		missed += KB(len) - smaps_kb(p, len, "FilePmdMapped");
+		missed += KB(len) - huge_kb(p, len);
 		munmap(p, len);
 	}
-	ok(!missed, "60 %% of memory (%zu MiB), four times over: all in 2 MiB pages", len >> 20);
+	ok(!missed, "60 %% of memory (%zu MiB) is all in 2 MiB pages, four times over", len >> 20);
 }
 
 int main(void)
@@ -122,7 +125,7 @@ int main(void)
 	char *p = map(4 * BLOCK, 50);
 
 	fill(p, 4 * BLOCK_PAGES);
-	ok(huge(p, 4 * BLOCK), "four 2 MiB pages");
+	ok(all_huge(p, 4 * BLOCK), "four blocks are filled: four 2 MiB pages");
 	split(p);
 	collapse(p);
 	moves(p);
@@ -130,5 +133,5 @@ int main(void)
 	munmap(p, 4 * BLOCK);
 	stress();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
-/* With threshold T %, a block of which k pages are touched is a 2 MiB page
- * exactly when k / 512 reaches T, whatever the order, also with threads. */
-#include "t.h"
-
+/*
+ * With a threshold of T %, a block of which k pages are touched is a 2 MiB page
+ * exactly when k / 512 reaches T / 100: for reads and writes, in any order, and
+ * if several threads touch it. Each mapping may have its own threshold.
+ */
 #include <pthread.h>
+
+#include "t_device.h"
+#include "t_memory.h"
 
 static unsigned int order[BLOCK_PAGES];
 
@@ -32,10 +36,10 @@ static void make_order(int kind)
 
 static bool huge(const char *p)
 {
-	return smaps_kb(p, BLOCK, "FilePmdMapped") == KB(BLOCK);
+	return all_huge(p, BLOCK);
 }
 
-/* Touched pages at which a block must turn: ceil(T * 512 / 100), at least 1. */
+/* With how many touched pages a block must become a 2 MiB page: ceil(T * 512 / 100), at least 1. */
 static unsigned int turning_point(unsigned int percent)
 {
 	unsigned int need = (percent * BLOCK_PAGES + 99) / 100;
@@ -43,7 +47,7 @@ static unsigned int turning_point(unsigned int percent)
 	return need ? need : 1;
 }
 
-/* Reads and writes both touch. */
+/* A read touches a page as a write does. */
 static void touch(volatile char *p, unsigned int page, bool write)
 {
 	if (write)
@@ -62,7 +66,7 @@ static void exact(unsigned int percent, int kind, bool write)
 	make_order(kind);
 	for (unsigned int k = 1; k <= BLOCK_PAGES; k++) {
 		touch(p, order[k - 1], write);
-		/* All around the turning point, and now and then elsewhere. */
+		/* Around the turning point each time, elsewhere now and then. */
 		if (k + 3 >= need || k % 64 == 0)
 			wrong += huge(p) != (k >= need);
 		if (k > need + 3)
@@ -71,7 +75,7 @@ static void exact(unsigned int percent, int kind, bool write)
 	ok(!wrong, "T=%u %%, %s, %s: a 2 MiB page from touch %u on", percent, order_name[kind],
 	   write ? "writes" : "reads", need);
 	if (stat_of("fallbacks") == fallbacks && stat_of("promote_copies") != copied)
-		ok(false, "promotion copied");
+		ok(false, "promotion copies nothing");
 	munmap(p, BLOCK);
 }
 
@@ -111,7 +115,7 @@ static void touch_together(char *p, unsigned int first, unsigned int last)
 	pthread_barrier_destroy(&barrier);
 }
 
-/* (job->last bounds what is touched early: k * 7 % last < last.) */
+/* No page beyond job->last is touched early, as k * 7 % last < last. */
 static void exact_with_threads(unsigned int percent, unsigned int round)
 {
 	unsigned int need = turning_point(percent);
@@ -131,7 +135,7 @@ static void exact_with_threads(unsigned int percent, unsigned int round)
 	wrong += !huge(p);
 	for (unsigned int i = 0; i < BLOCK_PAGES; i++)
 		wrong += p[i * PAGE] != (char)i || !all_bytes(p + i * PAGE + 1, PAGE - 1, 0);
-	ok(!wrong, "T=%u %%, 4 threads, round %u: exact, and no touch lost", percent, round);
+	ok(!wrong, "T=%u %%, 4 threads, round %u: exact, and no touch is lost", percent, round);
 	munmap(p, BLOCK);
 }
 
@@ -146,12 +150,12 @@ static void per_mapping(void)
 	ok(huge(a) && !huge(b), "each mapping has its own threshold");
 	t.addr = (uintptr_t)b + 5;
 	must(!ioctl(fd, DPHUGE_IOC_THRESHOLD, &t));
-	ok(info_of(b).threshold == 100 && info_of(a).threshold == 25, "and it can be set later");
+	ok(info_of(b).threshold == 100 && info_of(a).threshold == 25, "and it can be changed later");
 	for (unsigned int i = 128; i < BLOCK_PAGES - 1; i++)
 		b[i * PAGE] = 1;
 	must(!huge(b));
 	b[BLOCK - 1] = 1;
-	ok(huge(b), "T=100 %%: the last page turns it");
+	ok(huge(b), "T=100 %%: the last page makes it a 2 MiB page");
 	close(fd);
 	munmap(a, BLOCK);
 	munmap(b, BLOCK);
@@ -175,7 +179,7 @@ int main(void)
 {
 	static const unsigned int percents[] = { 0, 1, 25, 33, 50, 75, 99, 100 };
 
-	for (unsigned int i = 0; i < sizeof(percents) / sizeof(*percents); i++)
+	for (unsigned int i = 0; i < COUNT_OF(percents); i++)
 		for (int kind = 0; kind < NR_ORDERS; kind++)
 			exact(percents[i], kind, (i + kind) % 2);
 	for (unsigned int round = 0; round < 10; round++)
@@ -183,5 +187,5 @@ int main(void)
 	per_mapping();
 	module_parameter();
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

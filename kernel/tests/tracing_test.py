@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The README's lines for bpftrace and perf, in a guest: both see the promotions of a
-real program."""
+"""The README's commands for bpftrace and perf work: run in a guest, both see the
+promotions of a real program."""
 
 import os
 import re
@@ -22,7 +22,7 @@ def main():
     subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False, stderr=subprocess.DEVNULL)
     program = re.search(r"bpftrace -e '(.*)'", README)[1]
     with subprocess.Popen(["bpftrace", "-e", program], stdout=subprocess.PIPE, text=True) as trace:
-        ok("Attaching" in trace.stdout.readline(), f"bpftrace -e '{program}'")
+        ok("Attaching" in trace.stdout.readline(), f"bpftrace -e '{program}' starts")
         for _ in range(2):  # the first may be over before it is attached
             subprocess.run(WORK, env=ENV, check=True)
         trace.send_signal(signal.SIGINT)

@@ -1,24 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
-/* No byte that the process did not write is ever non-zero. First another
- * process fills all free memory with a pattern, so that a page that is not
- * cleared shows. Run with init_on_alloc=0, or the page allocator hides it. */
-#include "t.h"
+/*
+ * No byte that the process did not write is ever anything but zero, at a first
+ * touch, after a discard, and in a child. First another process fills the free
+ * memory with a pattern, so that a page which is not cleared shows it. Run with
+ * init_on_alloc=0, or the page allocator clears what the driver forgets.
+ */
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
 
-#define PATTERN 0x5a
 #define BLOCKS 48
 
 static char model[BLOCKS * BLOCK_PAGES]; /* what each page was filled with */
-
-static int fill_memory(void *arg)
-{
-	size_t len = meminfo_kb("MemAvailable") * 1024UL / 100 * 85;
-	char *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	(void)arg;
-	must(p != MAP_FAILED);
-	memset(p, PATTERN, len);
-	return 0;
-}
 
 static unsigned long wrong_pages(const char *p)
 {
@@ -29,14 +22,8 @@ static unsigned long wrong_pages(const char *p)
 	return wrong;
 }
 
-static unsigned int next_random(unsigned int *seed)
-{
-	*seed = *seed * 1103515245 + 12345;
-	return *seed >> 8;
-}
-
-/* Random touches, writes and discards; then every byte is looked at. */
-static int life(char *p, unsigned int seed, unsigned int steps)
+/* Random touches, writes and discards; then every byte is looked at. Return 0 if all are right. */
+static int live(char *p, unsigned int seed, unsigned int steps)
 {
 	for (unsigned int s = 0; s < steps; s++) {
 		unsigned int i = next_random(&seed) % (BLOCKS * BLOCK_PAGES), n;
@@ -82,7 +69,7 @@ static int child_life(void *arg)
 {
 	struct lives *l = arg;
 
-	return life(l->p, l->seed, 400);
+	return live(l->p, l->seed, 400);
 }
 
 static void round_of(int percent)
@@ -92,31 +79,34 @@ static void round_of(int percent)
 	unsigned long wrong = 0;
 
 	memset(model, 0, sizeof(model));
-	/* One byte in each block, then read it all: the trap of mapping 2 MiB
-	 * of which 4 KiB were cleared.
+	/*
+	 * One byte is written in each block, then all are read: this finds 2 MiB that are
+	 * mapped although only 4 KiB of them were cleared.
 	 */
 	for (unsigned int b = 0; b < BLOCKS; b++) {
 		p[b * BLOCK + (b * 13 % BLOCK_PAGES) * PAGE] = 0;
 		wrong += !all_bytes(p + b * BLOCK, BLOCK, 0);
 	}
-	ok(!wrong, "T=%d %%: a first touch shows zeroes only", percent);
+	ok(!wrong, "T=%d %%: a first touch shows nothing but zeroes", percent);
 	must(!madvise(p, BLOCKS * BLOCK, MADV_REMOVE));
-	ok(!wrong_pages(p), "T=%d %%: zero after MADV_REMOVE of all", percent);
+	ok(!wrong_pages(p), "T=%d %%: after MADV_REMOVE of everything all is zero", percent);
 	must(!madvise(p, BLOCKS * BLOCK, MADV_REMOVE));
-	ok(!life(p, 1234 + percent, 3000), "T=%d %%: 3,000 steps of touch, promote, discard", percent);
-	ok(in_child(child_life, &l), "T=%d %%: the same in a child", percent);
-	ok(!life(p, 4321 + percent, 1000), "T=%d %%: and in the parent after it", percent);
+	ok(!live(p, 1234 + percent, 3000),
+	   "T=%d %%: all is right after 3,000 steps of touches, promotions and discards", percent);
+	ok(in_child(child_life, &l), "T=%d %%: and after more of them in a child", percent);
+	ok(!live(p, 4321 + percent, 1000), "T=%d %%: and in the parent after the child", percent);
 	munmap(p, BLOCKS * BLOCK);
 }
 
 int main(void)
 {
 	static const int percents[] = { DEFAULT_PERCENT, 0, 20, 50, 100 };
+	unsigned int fill_percent = 85;
 
-	for (unsigned int i = 0; i < sizeof(percents) / sizeof(*percents); i++) {
-		must(in_child(fill_memory, NULL));
+	for (unsigned int i = 0; i < COUNT_OF(percents); i++) {
+		must(in_child(fill_free_memory, &fill_percent));
 		round_of(percents[i]);
 	}
 	ok(device_empty(), "nothing is left behind");
-	return t_done();
+	return tap_done();
 }

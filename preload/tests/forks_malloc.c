@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-/* fork while other threads allocate: the child can allocate and free, and its
- * memory is its own. */
-#include "tap.h"
+/*
+ * A process may fork while its other threads allocate: the child can allocate and
+ * free, and what it writes is its own.
+ */
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -76,7 +78,7 @@ int main(void)
 	atomic_store(&stop, true);
 	for (int i = 0; i < 3; i++)
 		pthread_join(t[i], NULL);
-	ok(!bad, "60 children allocate while 3 threads of the parent do (%d failed)", bad);
-	ok(!changed, "and their writes stay theirs");
+	ok(!bad, "60 children allocate and free, forked while 3 threads of the parent do (%d failed)", bad);
+	ok(!changed, "and the parent sees nothing of what they write");
 	return tap_done();
 }

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""glibc's own tests of malloc, fetched as Debian's package glibc-source and run with
-the library preloaded: what they ask of a malloc is what programs expect.
+"""glibc's own tests of malloc pass with the library preloaded: what they ask of a malloc
+is what programs expect. They are fetched as Debian's package glibc-source.
 
-Left out are tests of glibc's insides (tcache, mtrace, tunables, state of the heap in
-old dumps), those that bring a malloc of their own, and two that ask for what we do
-not promise (README, "What it does not do"):
+Left out are tests of glibc's insides (tcache, mtrace, tunables, the state of the heap in
+old dumps), those that bring a malloc of their own, and two that ask for what the library
+does not promise (README, "What it does not do"):
 
   tst-mallocfork2         fork() in a signal handler that interrupted malloc
   tst-malloc-thread-fail  threads under a ulimit -v in which jemalloc finds no room
@@ -12,7 +12,6 @@ not promise (README, "What it does not do"):
 """
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
@@ -20,14 +19,14 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 import guest_kernel  # noqa: E402
-from tap import done, ok  # noqa: E402
+from preloaded import run  # noqa: E402
+from tap import done, note, ok  # noqa: E402
 
 TESTS = """mallocbug tst-calloc tst-free-errno tst-mallinfo2 tst-malloc tst-malloc-fork-deadlock
 tst-malloc-stats-cancellation tst-malloc-tcache-leak tst-malloc-thread-exit tst-malloc-too-large tst-malloc_info
 tst-mallocalign1 tst-mallocfork tst-mallocfork3 tst-mallopt tst-memalign tst-obstack tst-posix_memalign tst-pvalloc
 tst-realloc tst-reallocarray tst-trim1 tst-valloc""".split()
-LIBRARY = os.environ["LIBDPHUGE"]
-# What the tests would have from glibc's build.
+# What glibc's own build would give to the tests.
 CONFIG = """#include <limits.h>
 #define libc_hidden_proto(x)
 #define attribute_hidden
@@ -36,15 +35,15 @@ CONFIG = """#include <limits.h>
 HEADERS = ["libc-diag.h", "array_length.h", "intprops.h", "malloc-size.h", "malloc-alignment.h", "scratch_buffer.h"]
 
 
-def run(words, **kwargs):
+def build_step(words, **kwargs):
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **kwargs)
 
 
 def build(folder):
     """Everything from the package to the programs, in @folder."""
-    run(["apt-get", "-q", "download", "glibc-source"], cwd=folder)
-    run(["dpkg-deb", "-x", str(next(folder.glob("glibc-source_*.deb"))), str(folder)])
-    run(["tar", "-xf", str(next((folder / "usr/src/glibc").glob("glibc-*.tar.xz"))), "-C", str(folder)])
+    build_step(["apt-get", "-q", "download", "glibc-source"], cwd=folder)
+    build_step(["dpkg-deb", "-x", str(next(folder.glob("glibc-source_*.deb"))), str(folder)])
+    build_step(["tar", "-xf", str(next((folder / "usr/src/glibc").glob("glibc-*.tar.xz"))), "-C", str(folder)])
     source = next(folder.glob("glibc-*/"))
     include = folder / "include"
     include.mkdir()
@@ -59,19 +58,19 @@ def build(folder):
     objects = folder / "objects"
     objects.mkdir()
     (objects / "paths.c").write_text('const char support_objdir_root[] = "/";\n')
-    # Some of these can't be built outside glibc; no test here needs them.
+    # Some of these cannot be built outside glibc, and no test here needs them.
     for path in [objects / "paths.c", *sorted((source / "support").glob("*.c"))]:
         subprocess.run([*compiler, str(path), "-o", str(objects / f"{path.stem}.o")], check=False,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    run(["ar", "rc", str(folder / "libsupport.a"), *map(str, sorted(objects.glob("*.o")))])
+    build_step(["ar", "rc", str(folder / "libsupport.a"), *map(str, sorted(objects.glob("*.o")))])
     for name in TESTS:
-        run([*compiler, str(source / f"malloc/{name}.c"), "-o", str(objects / f"{name}.test.o")])
-        run(["gcc", "-o", str(folder / name), str(objects / f"{name}.test.o"), str(folder / "libsupport.a"),
+        build_step([*compiler, str(source / f"malloc/{name}.c"), "-o", str(objects / f"{name}.test.o")])
+        build_step(["gcc", "-o", str(folder / name), str(objects / f"{name}.test.o"), str(folder / "libsupport.a"),
              "-lpthread"])
 
 
 def programs():
-    """The folder with the programs, built at the first time."""
+    """The folder with the programs, which are built if they are not there yet."""
     folder = guest_kernel.cache() / "glibc-tests"
     with open(guest_kernel.cache() / "glibc-tests.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -95,11 +94,10 @@ def programs():
 def main():
     folder = programs()
     for name in TESTS:
-        result = subprocess.run([folder / name], env={"PATH": "/usr/bin:/bin", "LD_PRELOAD": LIBRARY},
-                                capture_output=True, text=True, errors="replace", timeout=400, check=False)
-        ok(result.returncode == 0, f"{name} ({result.returncode})")
+        result = run([folder / name], timeout=400)
+        ok(result.returncode == 0, f"{name} passes ({result.returncode})")
         if result.returncode:
-            print("# " + (result.stdout + result.stderr)[-1000:].replace("\n", "\n# "))
+            note((result.stdout + result.stderr)[-1000:])
     return done()
 
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Programs that make a malloc's life hard, one for each name; hostile.py runs them.
- * Each prints "right" if its large blocks were as they should be to the end.
+ * Programs that do what is hard for a malloc: they forbid system calls, fork in
+ * unusual ways, allocate while they end. hostile.py runs them by their names. Each
+ * prints "right" if all of its large blocks were as they must be to the end.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -92,7 +93,7 @@ static void closed(void)
 	say(works());
 }
 
-/* What becomes of these system calls from now on. */
+/* From now on seccomp answers the @n system calls @calls with @how. */
 static void forbid(const int *calls, unsigned int n, unsigned int how)
 {
 	struct sock_filter filter[40] = {
@@ -123,8 +124,10 @@ static void no_advice(void)
 	say(works());
 }
 
-/* Blocks that come and go, up to 64 MiB: once they have been there, no system call
- * is made for them, or the kernel ends the program. */
+/*
+ * Blocks of up to 64 MiB come and go. Once each has been there, no system call is made
+ * for them any more, or else the kernel kills the program.
+ */
 static void steady(void)
 {
 	static const int calls[] = {SYS_mmap,     SYS_munmap, SYS_mremap, SYS_madvise,
@@ -173,7 +176,7 @@ static void by_spawn(void)
 	say(!status && works());
 }
 
-/* No handler of pthread_atfork() runs. */
+/* A fork for which no handler of pthread_atfork() runs. */
 static void by_clone(void)
 {
 	char *before = malloc(3 * MIB);
@@ -241,7 +244,7 @@ static void thread_ends(void)
 
 static bool not_cancelled;
 
-/* Its cancellation waits for the first call that is a cancellation point. */
+/* The cancellation waits for the first cancellation point, which no call of malloc's may be. */
 static void *with_cancellation(void *unused)
 {
 	(void)unused;

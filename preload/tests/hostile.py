@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Programs in hostile surroundings keep their memory right.
+"""Programs keep their memory right in surroundings that are hard for a malloc: without
+system calls or descriptors, with privileges, beside other libraries, in a memory cgroup,
+under gdb and valgrind.
 
-Usage: hostile.py HOSTILE LIBRARY_COUNTING LINKED STATIC SANITIZED...
+Usage: hostile.py HOSTILE COUNTING_LIBRARY LINKED STATIC SANITIZED...
 """
 
 import os
@@ -14,16 +16,10 @@ import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+from preloaded import LIBRARY, PATH, run  # noqa: E402
 from tap import done, ok  # noqa: E402
 
 HOSTILE, COUNTING, LINKED, STATIC, *SANITIZED = map(os.path.abspath, sys.argv[1:])
-LIBRARY = os.environ["LIBDPHUGE"]
-PATH = "/usr/bin:/bin:/usr/sbin:/sbin"
-
-
-def run(command, timeout=600, preload=LIBRARY, **env):
-    return subprocess.run(command, env={"PATH": PATH, "HOME": "/tmp", "LD_PRELOAD": preload, **env},
-                          capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def right(result, lines=1):
@@ -31,26 +27,26 @@ def right(result, lines=1):
 
 
 def wrapped(words, **env):
-    """Under a tool that is not to be preloaded itself."""
-    return subprocess.run(words, env={"PATH": PATH, "HOME": "/tmp", **env}, capture_output=True, text=True,
-                          timeout=600, check=False)
+    """Run a tool that gets no preloaded library itself."""
+    return run(words, preload="", **env)
 
 
 def surroundings():
     for name, lines, what in (
-            ("plain", 1, "an ordinary program"), ("chroot", 1, "chroot without /dev"), ("closed", 1, "close_range"),
+            ("plain", 1, "an ordinary program"), ("chroot", 1, "chroot without /dev"),
+            ("closed", 1, "close_range closes all descriptors"),
             ("no-open", 1, "seccomp forbids open and ioctl"),
             ("no-advice", 1, "seccomp forbids madvise, mremap and threads too"), ("vfork", 2, "vfork"),
             ("spawn", 2, "posix_spawn"), ("clone", 2, "clone without exec"),
-            ("threads", 1, "destructors of threads"), ("exit", 2, "atexit and destructors after ours"),
-            ("cancel", 1, "a thread that is to be cancelled"), ("signals", 1, "signals all the time")):
+            ("threads", 1, "destructors of threads allocate"), ("exit", 2, "atexit and destructors after ours allocate"),
+            ("cancel", 1, "a thread that is to be cancelled allocates"), ("signals", 1, "signals arrive all the time")):
         for decay in ("10000", "1"):
             r = run([HOSTILE, name], DPHUGE_DECAY_MS=decay)
-            ok(right(r, lines), f"{what}, DPHUGE_DECAY_MS={decay} ({r.returncode}, {r.stdout!r}, {r.stderr!r})")
+            ok(right(r, lines), f"right with DPHUGE_DECAY_MS={decay}: {what} ({r.returncode}, {r.stdout!r}, {r.stderr!r})")
     r = run([HOSTILE, "steady"])
     ok(right(r), f"blocks of up to 64 MiB come and go without a system call ({r.returncode})")
     r = run([HOSTILE, "deepbind"], HOSTILE_LIBRARY="libhostile_library.so")
-    ok(right(r), f"dlopen with RTLD_DEEPBIND, of a library that our caller's RUNPATH finds ({r.stdout!r}, {r.stderr!r})")
+    ok(right(r), f"right: dlopen with RTLD_DEEPBIND opens a library that only its caller's RUNPATH finds ({r.stdout!r}, {r.stderr!r})")
 
 
 def other_libraries():
@@ -58,16 +54,16 @@ def other_libraries():
         r = run([HOSTILE, "plain"], preload=order)
         counted = "counted calls\n" if order.startswith(COUNTING) else "counted nothing\n"
         ok(r.returncode == 0 and r.stdout == "right\n" and r.stderr == counted,
-           f"another library {'before' if order.startswith(COUNTING) else 'after'} ours ({r.stderr!r})")
+           f"another library with a malloc is preloaded {'before' if order.startswith(COUNTING) else 'after'} ours ({r.stderr!r})")
     r = run([STATIC, "plain"])
-    ok(right(r), "a static program runs without us")
+    ok(right(r), "a static program runs without the library")
     for program in SANITIZED:
         r = run([program, "plain"])
         name = Path(program).name.removeprefix("hostile_").capitalize() + "Sanitizer"
         ok(r.returncode != 0 and "right" not in r.stdout and
            (f"{name}, which needs its own malloc" in r.stderr or
             (name == "AddressSanitizer" and "ASan runtime does not come first" in r.stderr)),
-           f"{name} is refused with a word ({r.stderr.splitlines()[:1]})")
+           f"a program with {name} is refused with a message ({r.stderr.splitlines()[:1]})")
 
 
 PLUGIN = """
@@ -107,8 +103,8 @@ int main(int, char **argv)
 
 
 def cxx():
-    """new here and delete there: the program has a libstdc++ of its own, and opens a
-    plugin that is linked with the system's."""
+    """One library calls new and another one delete: the program has a libstdc++ of its own
+    and opens a plugin that is linked with the system's."""
     with tempfile.TemporaryDirectory() as folder:
         for name, text, how in (("plugin", PLUGIN, ["-shared", "-fPIC"]), ("static", USER, ["-static-libstdc++"]),
                                 ("shared", USER, [])):
@@ -117,17 +113,17 @@ def cxx():
                            check=True)
         for name in ("static", "shared"):
             r = run([f"{folder}/{name}", f"{folder}/plugin"])
-            ok(right(r), f"C++ with a {name} libstdc++ and a plugin ({r.returncode}, {r.stdout!r}, {r.stderr[-300:]!r})")
+            ok(right(r), f"a C++ program with a {name} libstdc++ and a plugin works ({r.returncode}, {r.stdout!r}, {r.stderr[-300:]!r})")
 
 
 def privileged():
-    """Programs with privileges of their own, linked with the library, as it can't be
-    preloaded there; the user's environment says nothing to them."""
+    """Programs with privileges of their own ignore the settings in the user's environment.
+    They are linked with the library, as it cannot be preloaded there."""
     if os.getuid() != 0:
         ok(False, "root is needed to make a setuid program")
         return
     nobody = pwd.getpwnam("nobody")
-    folder = "/tmp/dphuge-hostile"  # where the program was told at its linking to look
+    folder = "/tmp/dphuge-hostile"  # where the linked program looks for the library
     shutil.rmtree(folder, ignore_errors=True)
     os.mkdir(folder, 0o755)
     try:
@@ -144,21 +140,22 @@ def privileged():
 
         r = mode(0o755)
         ok(r.stdout == "right\n" and "DPHUGE_THRESHOLD" in r.stderr and "backend" in r.stderr,
-           f"linked with the library, a program hears its settings ({r.stdout!r}, {r.stderr[:300]!r})")
+           f"a program that is linked with the library uses its settings ({r.stdout!r}, {r.stderr[:300]!r})")
         r = mode(0o4755)
-        ok(right(r), f"setuid, it doesn't ({r.stdout!r}, {r.stderr[:300]!r})")
+        ok(right(r), f"a setuid program does not ({r.stdout!r}, {r.stderr[:300]!r})")
         os.chmod(program, 0o755)
         subprocess.run(["setcap", "cap_net_raw+ep", str(program)], env={"PATH": PATH}, check=True)
         r = wrapped(command, **noisy)
-        ok(right(r), f"nor with file capabilities ({r.stdout!r}, {r.stderr[:300]!r})")
+        ok(right(r), f"a program with file capabilities does not ({r.stdout!r}, {r.stderr[:300]!r})")
         r = wrapped([*command[:-2], "/usr/bin/env", f"LD_PRELOAD={LIBRARY}", *command[-2:]], **noisy)
-        ok(right(r), "and it can't be preloaded into it")
+        ok(right(r), "and the library cannot be preloaded into it")
     finally:
         shutil.rmtree(folder)
 
 
 def dump(folder):
-    """The kernel's own core dump; gdb's where the kernel hands its dumps to a program."""
+    """The path of a core dump: the kernel's own, or gdb's where the kernel gives its dumps
+    to a program."""
     if not Path("/proc/sys/kernel/core_pattern").read_text(encoding="utf-8").startswith(("|", "/")):
         subprocess.run(["sh", "-c", 'ulimit -c unlimited; exec env LD_PRELOAD="$0" "$1" crash', LIBRARY, HOSTILE],
                        cwd=folder, env={"PATH": PATH}, check=False)
@@ -171,13 +168,13 @@ def dump(folder):
 def tools():
     r = wrapped(["gdb", "-q", "-batch", "-nx", "-ex", f"set exec-wrapper env LD_PRELOAD={LIBRARY}",
                  "-ex", "break works", "-ex", "run", "-ex", "continue", "--args", HOSTILE, "plain"])
-    ok("Breakpoint 1, works" in r.stdout and "right" in r.stdout and "exited normally" in r.stdout, "gdb")
+    ok("Breakpoint 1, works" in r.stdout and "right" in r.stdout and "exited normally" in r.stdout, "gdb stops a program and lets it run on")
     with tempfile.TemporaryDirectory() as folder:
         core = dump(folder)
         r = wrapped(["gdb", "-q", "-batch", "-nx", "-ex", "print (char *)kept", HOSTILE, core])
-        ok("in the core" in r.stdout, f"a core dump has the large blocks ({r.stdout[-100:]!r})")
+        ok("in the core" in r.stdout, f"a core dump contains the large blocks ({r.stdout[-100:]!r})")
     r = wrapped(["valgrind", "-q", "--error-exitcode=9", "--trace-children=no", HOSTILE, "plain"], LD_PRELOAD=LIBRARY)
-    ok(r.returncode == 0 and r.stdout == "right\n", f"valgrind ({r.returncode}, {r.stderr[:300]!r})")
+    ok(r.returncode == 0 and r.stdout == "right\n", f"a program runs under valgrind ({r.returncode}, {r.stderr[:300]!r})")
 
 
 def memory_cgroup():
@@ -197,7 +194,7 @@ def memory_cgroup():
 
 
 def cgroups():
-    """A limit is the program's, as under any malloc: inside it works, beyond it the
+    """A cgroup's limit holds as under any malloc: within it a program works, beyond it the
     OOM killer ends it, and nothing hangs."""
     group, limit = memory_cgroup()
     if not group:
@@ -207,10 +204,10 @@ def cgroups():
     try:
         limit.write_text("500M", encoding="ascii")
         r = wrapped(command)
-        ok(right(r), f"a cgroup of 500 MB has room ({r.returncode}, {r.stdout!r}, {r.stderr[:200]!r})")
+        ok(right(r), f"in a cgroup of 500 MB the program has room ({r.returncode}, {r.stdout!r}, {r.stderr[:200]!r})")
         limit.write_text("60M", encoding="ascii")
         r = wrapped(command)
-        ok(r.returncode == -9 and not r.stdout, f"in one of 60 MB the program is killed ({r.returncode}, {r.stdout!r})")
+        ok(r.returncode == -9 and not r.stdout, f"in a cgroup of 60 MB it is killed ({r.returncode}, {r.stdout!r})")
     finally:
         group.rmdir()
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* What hostile.c opens with RTLD_DEEPBIND; and, preloaded beside ours, a malloc
- * that counts and passes on. */
+/*
+ * A library that allocates, which hostile.c opens with RTLD_DEEPBIND. Built with
+ * COUNTING, it is preloaded beside ours: its malloc counts the calls and calls the next.
+ */
 #include <dlfcn.h>
 #include <stdlib.h>
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * DPHUGE_BACKEND=hugetlb on a pool that is large enough, too small, and empty, and
- * over forks: memory is right and nobody gets a SIGBUS. Sets vm.nr_hugepages, so it
- * runs in a guest, as root.
+ * With DPHUGE_BACKEND=hugetlb, memory is right and no process gets SIGBUS, whether
+ * hugetlb's pool of pages is large enough, too small or empty, and across forks. What
+ * is trimmed is the pool's again. The test sets vm.nr_hugepages, so it runs in a guest,
+ * as root.
  */
-#include "tap.h"
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 static char *block[BLOCKS];
 
+/* A field of /proc/meminfo, or -1. */
 static long pool(const char *field)
 {
 	FILE *f = fopen("/proc/meminfo", "r");
@@ -36,6 +38,7 @@ static long pool_free(void)
 	return pool("HugePages_Free") - pool("HugePages_Rsvd");
 }
 
+/* Return how many pages the pool has then. */
 static long set_pool(int pages)
 {
 	FILE *f = fopen("/proc/sys/vm/nr_hugepages", "w");
@@ -47,13 +50,13 @@ static long set_pool(int pages)
 	return pool("HugePages_Total");
 }
 
-static void fill(int seed)
+static void fill_blocks(int seed)
 {
 	for (int i = 0; i < BLOCKS; i++)
 		memset(block[i], seed + i, MIB);
 }
 
-static bool right(int seed)
+static bool blocks_right(int seed)
 {
 	for (int i = 0; i < BLOCKS; i++)
 		for (size_t at = 0; at < MIB; at += 512)
@@ -62,20 +65,20 @@ static bool right(int seed)
 	return true;
 }
 
-static void get(void)
+static void allocate_blocks(void)
 {
 	for (int i = 0; i < BLOCKS; i++)
 		block[i] = malloc(MIB);
 }
 
-static void put(void)
+static void free_blocks(void)
 {
 	for (int i = 0; i < BLOCKS; i++)
 		free(block[i]);
 	malloc_trim(0);
 }
 
-/* All of the pool that is left, held by somebody else. */
+/* Another mapping takes all pages that are left in the pool. */
 static void *take_rest(size_t *len)
 {
 	void *p;
@@ -87,14 +90,14 @@ static void *take_rest(size_t *len)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-/* Parent and child both write all of it; both see their own. */
+/* Parent and child both write all blocks, and each sees its own bytes. */
 static void forked(const char *what)
 {
 	int status, go[2];
 	char byte = 0;
 	pid_t pid;
 
-	fill(10);
+	fill_blocks(10);
 	if (pipe(go))
 		abort();
 	pid = fork();
@@ -102,22 +105,22 @@ static void forked(const char *what)
 		bool good;
 
 		alarm(300);
-		if (read(go[0], &byte, 1) != 1) /* the parent has written */
+		if (read(go[0], &byte, 1) != 1) /* until the parent has written */
 			_exit(2);
-		good = right(10);
-		fill(70);
-		good &= right(70);
+		good = blocks_right(10);
+		fill_blocks(70);
+		good &= blocks_right(70);
 		free(block[0]);
 		block[0] = malloc(MIB);
 		memset(block[0], 1, MIB);
 		_exit(!good);
 	}
-	fill(40);
+	fill_blocks(40);
 	if (write(go[1], &byte, 1) != 1)
 		abort();
 	waitpid(pid, &status, 0);
 	ok(WIFEXITED(status) && !WEXITSTATUS(status), "%s: the child's memory is right (status 0x%x)", what, status);
-	ok(right(40), "%s: and the parent's", what);
+	ok(blocks_right(40), "%s: and so is the parent's", what);
 	close(go[0]);
 	close(go[1]);
 }
@@ -138,7 +141,7 @@ static void growing(void)
 	}
 	for (size_t at = 0; at < n; at += 4096)
 		good &= p[at] == 5;
-	ok(good, "grown to %zu MiB: contents are right", n / MIB);
+	ok(good, "a block grows to %zu MiB and its bytes are right", n / MIB);
 	free(p);
 	free(behind);
 }
@@ -154,28 +157,30 @@ int main(void)
 		return 1;
 	}
 	total = pool("HugePages_Total");
-	get();
-	fill(1);
-	ok(right(1), "memory is right");
-	ok(pool_free() <= total - 16, "it is the pool's: %ld of %ld pages are free", pool_free(), total);
-	forked("pool with pages left");
+	allocate_blocks();
+	fill_blocks(1);
+	ok(blocks_right(1), "memory is right");
+	ok(pool_free() <= total - 16, "it comes from the pool, which has %ld of %ld pages left", pool_free(), total);
+	forked("a pool with pages left");
 	rest = take_rest(&rest_len);
-	ok(rest && !pool_free(), "the rest of the pool is taken");
-	forked("empty pool");
+	ok(rest && !pool_free(), "all other pages of the pool are taken");
+	forked("an empty pool");
 	growing();
-	put();
+	free_blocks();
 	before = pool_free();
-	ok(before >= 16, "trimmed: %ld pages are the pool's again", before);
+	ok(before >= 16, "after malloc_trim the pool has %ld pages again", before);
 	munmap(rest, rest_len);
 	rest = mmap(NULL, (size_t)(pool_free() - 5) << 21, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB, -1, 0);
-	ok(rest != MAP_FAILED && pool_free() == 5, "5 pages are left");
-	get();
-	fill(3);
-	ok(right(3) && !pool_free(), "the first blocks are the pool's, the others ordinary: %ld are free", pool_free());
-	forked("some of each");
+	ok(rest != MAP_FAILED && pool_free() == 5, "the pool has 5 pages left");
+	allocate_blocks();
+	fill_blocks(3);
+	ok(blocks_right(3) && !pool_free(),
+	   "the first blocks come from the pool, the others are ordinary memory: the pool has %ld pages left",
+	   pool_free());
+	forked("blocks of both kinds");
 	growing();
-	put();
-	ok(pool_free() == 5, "trimmed: %ld pages are the pool's again", pool_free());
+	free_blocks();
+	ok(pool_free() == 5, "after malloc_trim the pool has its %ld pages again", pool_free());
 	return tap_done();
 }

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Each entry point of the malloc family, small and large, and the edge cases
- * that glibc documents (malloc(3), posix_memalign(3), mallinfo(3), ...). */
-#include "tap.h"
+/*
+ * Each entry point of the malloc family does what glibc documents (malloc(3),
+ * posix_memalign(3), mallinfo(3) and their like), for small and large blocks and in the
+ * edge cases.
+ */
+#include "malloc_api.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -22,11 +25,6 @@ static const size_t sizes[] = {1, 100, 5000, 128 << 10, (128 << 10) - 1, 300000,
 #define NR_SIZES (sizeof(sizes) / sizeof(*sizes))
 
 static volatile size_t huge = SIZE_MAX; /* keeps the compiler from knowing */
-
-static bool all(const unsigned char *p, size_t n, unsigned char byte)
-{
-	return !n || (p[0] == byte && !memcmp(p, p + 1, n - 1));
-}
 
 static bool aligned_to(const void *p, size_t align)
 {
@@ -50,11 +48,11 @@ static void basics(void)
 
 		ok(aligned_to(p, 16) && malloc_usable_size(p) >= n, "malloc(%zu): aligned and large enough", n);
 		memset(p, 0xa5, malloc_usable_size(p));
-		ok(q && all(q, n, 0), "calloc(%zu): zero", n);
+		ok(q && all(q, n, 0), "calloc(%zu) gives zeroes", n);
 		memset(q, 0x77, n);
 		free(q);
 		q = calloc(n, 1);
-		ok(q && all(q, n, 0), "calloc(%zu) of used memory: zero", n);
+		ok(q && all(q, n, 0), "calloc(%zu) gives zeroes from used memory", n);
 		r = realloc(p, n * 2);
 		ok(r && all(r, n, 0xa5) && malloc_usable_size(r) >= 2 * n, "realloc grows %zu", n);
 		r = realloc(r, n / 2 + 1);
@@ -71,20 +69,20 @@ static void basics(void)
 	cfree(malloc(30));
 	free_sized(malloc(300000), 300000);
 	free_aligned_sized(aligned_alloc(64, 640000), 64, 640000);
-	ok(true, "free(NULL), cfree, free_sized, free_aligned_sized");
+	ok(true, "free(NULL), cfree, free_sized and free_aligned_sized free");
 }
 
 static void zero_size(void)
 {
 	void *p = malloc(0), *q = malloc(0);
 
-	ok(p && q && p != q, "malloc(0): distinct pointers");
+	ok(p && q && p != q, "malloc(0) gives distinct pointers");
 	free(p);
 	free(q);
 	p = calloc(0, 5);
-	ok(p != NULL, "calloc(0, 5)");
+	ok(p != NULL, "calloc(0, 5) gives a pointer");
 	ok(realloc(p, 0) == NULL, "realloc(p, 0) frees and returns NULL");
-	ok(realloc(malloc(500000), 0) == NULL, "also for a large block");
+	ok(realloc(malloc(500000), 0) == NULL, "and so it does with a large block");
 	p = realloc(NULL, 0);
 	ok(p != NULL, "realloc(NULL, 0) is malloc(0)");
 	free(p);
@@ -94,7 +92,7 @@ static void zero_size(void)
 	ok(malloc_usable_size(NULL) == 0, "malloc_usable_size(NULL) is 0");
 	p = aligned_alloc(64, 0);
 	q = valloc(0);
-	ok(p && q, "aligned_alloc and valloc of 0");
+	ok(p && q, "aligned_alloc and valloc of 0 bytes give pointers");
 	free(p);
 	free(q);
 }
@@ -117,7 +115,8 @@ static void impossible(void)
 	errno = 0;
 	ok(!realloc(large, huge / 2) && errno == ENOMEM, "realloc(large, PTRDIFF_MAX) is ENOMEM");
 	errno = 0;
-	ok(!realloc(large, tera) && errno == ENOMEM && all(large, 1 << 20, 3), "and the block is as it was");
+	ok(!realloc(large, tera) && errno == ENOMEM && all(large, 1 << 20, 3),
+	   "realloc to more than the machine has is ENOMEM, and the block is as it was");
 	errno = 0;
 	ok(!reallocarray(large, huge / 2, 3) && errno == ENOMEM, "reallocarray that overflows is ENOMEM");
 	errno = 0;
@@ -161,7 +160,8 @@ static void alignments(void)
 				memset(out, 3, n);
 				good = all(a, n, 1) && all(b, n, 2) && all(out, n, 3);
 			}
-			ok(good, "alignment %zu, size %zu: memalign, aligned_alloc, posix_memalign", align, n);
+			ok(good, "memalign, aligned_alloc and posix_memalign of %zu bytes are aligned to %zu", n,
+			   align);
 			free(a);
 			free(b);
 			free(out);
@@ -171,145 +171,15 @@ static void alignments(void)
 		out = pvalloc(sizes[i]);
 		ok(aligned_to(p, 4096) && aligned_to(out, 4096) &&
 		       malloc_usable_size(out) >= ((sizes[i] + 4095) & ~4095ul),
-		   "valloc(%zu), pvalloc(%zu)", sizes[i], sizes[i]);
+		   "valloc(%zu) and pvalloc(%zu) are aligned to pages", sizes[i], sizes[i]);
 		free(p);
 		free(out);
 	}
 	p = aligned_alloc(2 << 20, 2 << 20);
 	out = malloc(3 << 20);
-	ok(aligned_to(p, 2 << 20) && aligned_to(out, 64), "blocks begin on a cache line");
+	ok(aligned_to(p, 2 << 20) && aligned_to(out, 64), "large blocks begin on a cache line");
 	free(p);
 	free(out);
-}
-
-/* A vector that grows and shrinks, across all boundaries, with its neighbours. */
-static void growth(void)
-{
-	bool good = true;
-	unsigned char *p = NULL, *fence = NULL;
-	size_t n = 0;
-
-	for (size_t next = 1000; next < (300 << 20); next += next / 3) {
-		p = realloc(p, next);
-		good = good && p && all(p, n, 0x42);
-		memset(p + n, 0x42, next - n);
-		n = next;
-		free(fence);
-		fence = malloc(n / 7 + 1); /* now and then something stands in the way */
-		memset(fence, 0x99, n / 7 + 1);
-	}
-	ok(good && all(p, n, 0x42), "realloc from 1 kB to 300 MB keeps the bytes");
-	for (; n > 1000; n -= n / 3) {
-		p = realloc(p, n);
-		good = good && p && all(p, n, 0x42);
-	}
-	ok(good, "and back down");
-	free(p);
-	free(fence);
-}
-
-/*
- * A block grows to where a part of its mapping once lay that has moved away since.
- * On the driver that part's pages would be there twice, if mremap did the growing.
- */
-static void growth_after_a_move(void)
-{
-	const size_t m = 1 << 20;
-	unsigned char *all_of_it = malloc(200 * m), *p, *q;
-	bool good;
-
-	memset(all_of_it, 0x11, 200 * m);
-	free(all_of_it);
-	p = malloc(70 * m);
-	q = malloc(80 * m);
-	memset(p, 0x22, 70 * m);
-	memset(q, 0x33, 80 * m);
-	q = realloc(q, 300 * m);
-	p = realloc(p, 140 * m);
-	good = all(p, 70 * m, 0x22) && all(q, 80 * m, 0x33);
-	memset(p + 70 * m, 0x22, 70 * m);
-	ok(good && all(q, 80 * m, 0x33), "two parts of a mapping that moved and grew keep apart");
-	memset(q + 80 * m, 0x33, 220 * m);
-	ok(all(p, 140 * m, 0x22), "in both directions");
-	free(p);
-	free(q);
-}
-
-/* In which page frames [p, p + n) lies, by pagemap of proc(5): zeroes, if that isn't ours
- * to know (it takes root). */
-static uint64_t *frames_of(const unsigned char *p, size_t n)
-{
-	size_t pages = n / 4096;
-	uint64_t *frames = calloc(pages, sizeof(*frames));
-	FILE *f = fopen("/proc/self/pagemap", "r");
-	volatile unsigned char seen;
-
-	for (size_t i = 0; i < pages; i++)
-		seen = p[i * 4096];
-	(void)seen;
-	if (!f || fseek(f, (long)((uintptr_t)p / 4096 * sizeof(*frames)), SEEK_SET) ||
-	    fread(frames, sizeof(*frames), pages, f) != pages)
-		memset(frames, 0, pages * sizeof(*frames));
-	if (f)
-		fclose(f);
-	for (size_t i = 0; i < pages; i++)
-		frames[i] &= (1ull << 55) - 1;
-	return frames;
-}
-
-/* How much of a block that is in another's way is elsewhere once it has grown. Now and
- * then the kernel migrates pages by itself: the least of some times counts. */
-static void growth_without_copies(void)
-{
-	const size_t m = 1 << 20, sizes_in_mib[] = {20, 50, 90, 150, 230};
-
-	for (unsigned int i = 1; i < sizeof(sizes_in_mib) / sizeof(*sizes_in_mib); i++) {
-		size_t from = sizes_in_mib[i - 1] * m, to = sizes_in_mib[i] * m, least = SIZE_MAX;
-
-		for (unsigned int times = 0; times < 3 && least > 4 * m; times++) {
-			unsigned char *p = malloc(from), *fence = malloc(from);
-			uint64_t *before, *after;
-			size_t copied = 0;
-
-			memset(p, 0x17, from);
-			memset(fence, 0x18, from);
-			before = frames_of(p, from);
-			p = realloc(p, to);
-			after = frames_of(p, from);
-			for (size_t page = 0; page < from / 4096; page++)
-				copied += before[page] != after[page] || (!before[page] && !geteuid()) ? 4096 : 0;
-			least = copied < least ? copied : least;
-			free(before);
-			free(after);
-			free(fence);
-			free(p);
-		}
-		ok(least <= 4 * m, "grown from %zu to %zu MiB, %zu KiB are copied", from / m, to / m, least >> 10);
-	}
-}
-
-/* Two vectors stand in each other's way, again and again. What they leave behind is
- * used again, though the decay time is far away. */
-static void growth_in_turns(void)
-{
-	const size_t m = 1 << 20;
-	size_t kept;
-	char *p[2];
-
-	malloc_trim(0);
-	for (unsigned int round = 0; round < 6; round++) {
-		p[0] = p[1] = NULL;
-		for (size_t n = m; n < 80 * m; n += n / 5)
-			for (unsigned int i = 0; i < 2; i++) {
-				p[i] = realloc(p[i], n);
-				for (size_t at = n - n / 6; at < n; at += 4096)
-					p[i][at] = 1;
-			}
-		free(p[0]);
-		free(p[1]);
-	}
-	kept = mallinfo2().keepcost;
-	ok(kept < 320 * m, "two vectors of 80 MiB, six times: %zu MiB are kept", kept / m);
 }
 
 static void information(void)
@@ -322,20 +192,20 @@ static void information(void)
 	FILE *f = open_memstream(&text, &len);
 
 	memset(p, 1, 50 << 20);
-	ok(m.uordblks >= 50 << 20 && m.arena >= m.uordblks, "mallinfo2 counts it (%zu in use)", m.uordblks);
-	ok(old.uordblks >= 50 << 20, "mallinfo, too");
-	ok(malloc_info(1, f) == EINVAL, "malloc_info: options are EINVAL");
+	ok(m.uordblks >= 50 << 20 && m.arena >= m.uordblks, "mallinfo2 counts a block (%zu bytes in use)", m.uordblks);
+	ok(old.uordblks >= 50 << 20, "and so does mallinfo");
+	ok(malloc_info(1, f) == EINVAL, "malloc_info with options is EINVAL");
 	ok(malloc_info(0, f) == 0 && !fclose(f) && strstr(text, "<malloc version=") && strstr(text, "</malloc>"),
 	   "malloc_info writes XML");
 	free(text);
-	ok(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1, "mallopt accepts");
+	ok(mallopt(M_MMAP_THRESHOLD, 1 << 20) == 1, "mallopt accepts M_MMAP_THRESHOLD");
 	free(p);
-	ok(malloc_trim(0) == 1, "malloc_trim gives back");
-	ok(mallinfo2().keepcost < 4 << 20, "and little is kept then");
+	ok(malloc_trim(0) == 1, "malloc_trim gives memory back");
+	ok(mallinfo2().keepcost < 4 << 20, "and little is kept after it");
 	malloc_stats();
 }
 
-/* Allocated here, freed there, by many threads. */
+/* Blocks that one thread allocates are freed by others. */
 #define SHARED 64
 
 static void *_Atomic slots[SHARED];
@@ -389,9 +259,6 @@ int main(void)
 	impossible();
 	alignments();
 	growth();
-	growth_after_a_move();
-	growth_without_copies();
-	growth_in_turns();
 	information();
 	threads();
 	return tap_done();

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* Wrong pointers: one distinct line that names pointer and fault, then abort. */
-#include "tap.h"
+/*
+ * A program that frees or resizes a wrong pointer is ended by abort(), after one line
+ * that names the pointer and what is wrong with it. With DPHUGE_QUARANTINE, a use after
+ * free raises SIGSEGV.
+ */
+#include "../../tests/tap.h"
 
 #include <dlfcn.h>
 #include <malloc.h>
@@ -9,7 +13,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* C23's, which glibc 2.36 doesn't have. */
+/* Of C23; glibc 2.36 does not have them. */
 static void (*free_sized)(void *p, size_t size);
 static void (*free_aligned_sized)(void *p, size_t align, size_t size);
 
@@ -36,7 +40,7 @@ static void wild(void)
 	free((void *)(((uintptr_t)p & ~0x3ffffffful) + (40ul << 30)));
 }
 
-/* In the block's first page, which begins before it does. */
+/* In the page where the block begins, before its first byte. */
 static void before_block(void)
 {
 	free((void *)((uintptr_t)p & ~4095ul));
@@ -64,7 +68,7 @@ static void usable_of_freed(void)
 	(void)malloc_usable_size(p);
 }
 
-/* %p in @format is the block, moved by @offset, %P the block itself. */
+/* In @format, %P stands for the block and %p for the pointer @offset bytes away from it. */
 static void expand(char *out, size_t size, const char *format, ptrdiff_t offset)
 {
 	size_t n = 0;
@@ -80,7 +84,7 @@ static void expand(char *out, size_t size, const char *format, ptrdiff_t offset)
 	out[n] = 0;
 }
 
-/* With a quarantine: a program of its own, as the setting is read at start. */
+/* With a quarantine. This is a program of its own, as the setting is read at start. */
 static void use_after_free(void)
 {
 	char *q = malloc(1 << 20), *again;
@@ -114,10 +118,11 @@ static void quarantined(char *self)
 		_exit(2);
 	}
 	waitpid(pid, &status, 0);
-	ok(WIFEXITED(status) && !WEXITSTATUS(status), "and what has left it can be used again (0x%x)", status);
+	ok(WIFEXITED(status) && !WEXITSTATUS(status), "addresses that have left the quarantine are used again (0x%x)",
+	   status);
 }
 
-/* More addresses than there would be if nothing came back. */
+/* This takes more addresses than there are, unless they are used again. */
 static void churn(void)
 {
 	for (unsigned int i = 0; i < 3000; i++) {
@@ -188,7 +193,7 @@ int main(int argc, char **argv)
 	free_sized(p, 1 << 20);
 	p = aligned_alloc(1 << 21, 3 << 20);
 	free_aligned_sized(p, 1 << 21, 3 << 20);
-	ok(1, "the right size and alignment");
+	ok(true, "free_sized and free_aligned_sized accept the right size and alignment");
 	quarantined(argv[0]);
 	return tap_done();
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Real, unmodified programs under the library: the same results as without it.
-Runs on the machine (embedded default) and in the guest (driver)."""
+"""Real, unmodified programs give the same results with the library as without it, and
+the large heap really serves them. This runs on the machine, where transparent huge
+pages serve, and in a guest, where the driver does."""
 
 import hashlib
 import os
@@ -13,19 +14,21 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-from tap import done, ok  # noqa: E402
+from tap import done, note, ok  # noqa: E402
 
 LIBRARY = os.environ["LIBDPHUGE"]
 BACKEND = "driver" if os.path.exists("/dev/dphuge") else "thp"
-BASE = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+ENV = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", "LANG": "C.UTF-8"}
+
 
 def run(command, under, **kwargs):
-    env = dict(BASE, **({"LD_PRELOAD": LIBRARY, "DPHUGE_STATS": "1"} if under else {}))
+    """Run @command, with the library if @under is true. Output is bytes."""
+    env = dict(ENV, **({"LD_PRELOAD": LIBRARY, "DPHUGE_STATS": "1"} if under else {}))
     return subprocess.run(command, env=env, capture_output=True, timeout=600, check=False, **kwargs)
 
 
 def compare(name, command, large=True, **kwargs):
-    """Same output and status as under glibc; really served by the large heap."""
+    """The same output and status as under glibc; if @large, the large heap has served it."""
     plain, ours = run(command, False, **kwargs), run(command, True, **kwargs)
     report = ours.stderr.decode(errors="replace")
     served = re.findall(r"large: (\d+) calls, (\d+) bytes", report)
@@ -35,10 +38,10 @@ def compare(name, command, large=True, **kwargs):
     ok(same and used, f"{name}: same result ({digest}), backend {BACKEND}, "
        f"{sum(int(b) for _, b in served) >> 20} MiB served large")
     if not (same and used):
-        print("\n".join("# " + line for line in report.splitlines()[-8:]))
+        note("\n".join(report.splitlines()[-8:]))
 
 
-def text(lines):
+def generated_text(lines):
     seed, words = 12345, []
     for _ in range(lines):
         seed = (seed * 1103515245 + 12345) & 0x7fffffff
@@ -54,10 +57,10 @@ def redis(work):
     cli = ["redis-cli", "-p", port]
 
     def ask(*words, **kwargs):
-        return subprocess.run([*cli, *words], env=BASE, capture_output=True, text=True, timeout=600, **kwargs).stdout
+        return subprocess.run([*cli, *words], env=ENV, capture_output=True, text=True, timeout=600, **kwargs).stdout
 
     def start(under):
-        env = dict(BASE, **({"LD_PRELOAD": LIBRARY} if under else {}))
+        env = dict(ENV, **({"LD_PRELOAD": LIBRARY} if under else {}))
         process = subprocess.Popen(server, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(600):
             if ask("ping") == "PONG\n":
@@ -70,14 +73,14 @@ def redis(work):
     ask("config", "set", "rdb-key-save-delay", "50")
     big = "v" * 700000
     for n in range(10):
-        subprocess.run([*cli, "-x", "set", f"big{n}"], input=big.encode(), env=BASE, stdout=subprocess.DEVNULL, timeout=600)
+        subprocess.run([*cli, "-x", "set", f"big{n}"], input=big.encode(), env=ENV, stdout=subprocess.DEVNULL, timeout=600)
     before = ask("debug", "digest")
     # Before the fork: what is written while the child lives becomes single pages.
     smaps = Path(f"/proc/{process.pid}/smaps").read_text()
     huge = sum(map(int, re.findall(r"(?:FilePmdMapped|AnonHugePages): +(\d+) kB", smaps)))
     ask("bgsave")
     for n in range(10):  # while the child saves
-        subprocess.run([*cli, "-x", "set", f"big{n}"], input=(big + "x").encode(), env=BASE,
+        subprocess.run([*cli, "-x", "set", f"big{n}"], input=(big + "x").encode(), env=ENV,
                        stdout=subprocess.DEVNULL, timeout=600)
     ask("config", "set", "rdb-key-save-delay", "0")
     for _ in range(3000):
@@ -93,9 +96,9 @@ def redis(work):
     ask("shutdown", "nosave")
     process.wait(600)
     ok(LIBRARY in smaps and (BACKEND == "thp" or "/dev/dphuge" in smaps) and huge,
-       f"redis-server runs on backend {BACKEND}, {huge} kB in 2 MiB pages")
+       f"redis-server runs on backend {BACKEND}, with {huge} kB in 2 MiB pages")
     ok(saved and before == after and changed != before and len(before) > 40,
-       "redis-server: BGSAVE during writes saves the picture of its moment")
+       "redis-server: BGSAVE during writes saves the data as they were when it began")
 
 
 CPP = r"""
@@ -142,13 +145,13 @@ git log --format=%H; git rev-list --objects --all | sort | sha256sum"""
 def main():
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        data = text(120000)
+        data = generated_text(120000)
         (work / "data").write_bytes(data)
         (work / "prog.cc").write_text(CPP)
         compare("xz -9", ["xz", "-9", "-T1", "-c", str(work / "data")])
         packed = run(["xz", "-9", "-T1", "-c", str(work / "data")], True).stdout
         (work / "data.xz").write_bytes(packed)
-        ok(run(["xz", "-dc", str(work / "data.xz")], True).stdout == data, "xz -d gives the data back")
+        ok(run(["xz", "-dc", str(work / "data.xz")], True).stdout == data, "xz -d restores the data")
         compare("sort", ["sort", "--parallel=2", "-S", "64M", str(work / "data")])
         compare("gzip", ["gzip", "-nc", str(work / "data")], large=False)
         compare("python3", ["/usr/bin/python3", "-c",

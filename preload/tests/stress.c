@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
-/* Random calls from many threads, with content checks: stress [SECONDS].
- * Blocks wander between threads, signals come in; now and then a fork looks at all. */
-#include "tap.h"
+/*
+ * Under random calls from many threads each block keeps its bytes, while blocks pass
+ * from thread to thread, signals arrive, and children are forked that look at all of
+ * them.
+ *
+ * Usage: stress [SECONDS]
+ */
+#include "../../tests/tap.h"
 
 #include <malloc.h>
 #include <pthread.h>
@@ -55,7 +60,7 @@ static size_t random_size(uint64_t *x)
 
 static void fill(struct slot *s, size_t from)
 {
-	/* The ends and one byte in each page: enough to see a mix-up. */
+	/* The ends and one byte in each page are enough to notice that blocks overlap. */
 	for (size_t i = from; i < s->size; i += 4096)
 		s->p[i] = s->byte;
 	if (s->size)
@@ -149,7 +154,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* In a child all blocks are as they were, and can be used and freed. */
+/* In a child all blocks are as they were at the fork, and can be used and freed. */
 static int look_around(void)
 {
 	uint64_t x = 4711;
@@ -158,7 +163,7 @@ static int look_around(void)
 		struct slot *s = &slots[i];
 
 		if (pthread_mutex_trylock(&s->lock))
-			continue; /* somebody was at work there */
+			continue; /* a thread was at work in it */
 		if (s->p && !intact(s, s->size))
 			return 1;
 		step(s, &x);

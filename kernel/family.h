@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The regions that share a file: one mmap of the device, and what forks made of
+ * it. A family lives as long as its file; each VMA holds a reference to that.
+ */
+#ifndef DPH_FAMILY_H
+#define DPH_FAMILY_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+
+struct dph_family;
+
+/**
+ * struct dph_family_member - a region as its family sees it
+ * @link:	in the family's list; the family's lock
+ * @mm:		whose region it is; constant. Compared, never dereferenced by
+ *		this pointer: it may be gone
+ * @vmas:	how many VMAs point to the region; the family's lock. They
+ *		change with the mmap_lock of @mm held for write at least
+ */
+struct dph_family_member {
+	struct list_head link;
+	struct mm_struct *mm;
+	unsigned int vmas;
+};
+
+/**
+ * dph_family_file() - make a family without members, and its file
+ * @fops:	the file's operations, with dph_family_release() as release
+ *
+ * Return: the file with a reference, or an error (ENOMEM, ENFILE)
+ */
+struct file *dph_family_file(const struct file_operations *fops);
+
+/**
+ * dph_family_release() - end the family with its file
+ * @inode:	the file's
+ * @file:	the file
+ *
+ * Return: 0
+ */
+int dph_family_release(struct inode *inode, struct file *file);
+
+/**
+ * dph_family_of() - the family of a file
+ * @file:	that dph_family_file() made
+ *
+ * Return: the family
+ */
+static inline struct dph_family *dph_family_of(const struct file *file)
+{
+	return file_inode(file)->i_private;
+}
+
+/**
+ * dph_family_join() - a region with one VMA joins
+ * @family:	the family
+ * @m:		the region
+ */
+void dph_family_join(struct dph_family *family, struct dph_family_member *m);
+
+/**
+ * dph_family_vma_opened() - one more VMA points to the region
+ * @family:	the family
+ * @m:		the region
+ */
+void dph_family_vma_opened(struct dph_family *family,
+			   struct dph_family_member *m);
+
+/**
+ * dph_family_vma_closed() - one VMA less points to the region
+ * @family:	the family
+ * @m:		the region
+ *
+ * Return: true if it was the last: the region is no member any more
+ */
+bool dph_family_vma_closed(struct dph_family *family,
+			   struct dph_family_member *m);
+
+/**
+ * dph_family_single() - is there only one member?
+ * @family:	the family
+ *
+ * Return: true if there is
+ */
+bool dph_family_single(struct dph_family *family);
+
+/**
+ * dph_family_visit() - call a function for each member
+ * @family:	the family
+ * @visit:	called with the family's spinlock held. A member is sure to have
+ *		a VMA, and so a reference, as long as that. True ends the visit
+ * @arg:	passed to @visit
+ */
+void dph_family_visit(struct dph_family *family,
+		      bool (*visit)(struct dph_family_member *m, void *arg),
+		      void *arg);
+
+#endif /* DPH_FAMILY_H */

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Order-9 folios come from the page allocator, charged to the memory cgroup of
+ * the task that touches them, and count in the limits from the moment on that
+ * they are a user's.
+ */
+#include <linux/gfp.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "folio.h"
+#include "limit.h"
+#include "lru.h"
+#include "page.h"
+
+#define FOLIO_GFP	(GFP_HIGHUSER | __GFP_COMP | __GFP_ACCOUNT | \
+			 __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_NORETRY)
+
+static struct kmem_cache *folio_cache;
+
+static struct dph_folio *folio_new(void)
+{
+	struct dph_folio *folio = dph_lru_alloc(DPH_LRU_FULL, folio_cache,
+						GFP_KERNEL);
+
+	if (folio)
+		INIT_LIST_HEAD(&folio->lru);
+	return folio;
+}
+
+static struct dph_folio *folio_fill_in(struct dph_folio *folio,
+				       struct folio *core, gfp_t gfp)
+{
+	core->index = DPH_FOLIO_INDEX_OUTSIDE;
+	dph_compat_folio_no_thp(core);
+	folio->core = core;
+	folio->zeroed = want_init_on_alloc(gfp);
+	refcount_set(&folio->users, 1);
+	return folio;
+}
+
+static struct dph_folio *folio_alloc_for(struct dph_user *user,
+					 struct vm_fault *vmf, int nid,
+					 gfp_t gfp)
+{
+	struct dph_folio *folio = folio_new();
+	struct folio *core;
+
+	if (!folio)
+		return NULL;
+	folio->user = user;
+	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
+		goto free_folio;
+	core = nid == NUMA_NO_NODE ?
+	       dph_page_raw(vmf, gfp, DPH_BLOCK_SHIFT) :
+	       __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
+	if (!core)
+		goto give_back;
+	return folio_fill_in(folio, core, gfp);
+
+give_back:
+	dph_limit_give(user, DPH_BLOCK_PAGES);
+free_folio:
+	kmem_cache_free(folio_cache, folio);
+	return NULL;
+}
+
+struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf)
+{
+	return folio_alloc_for(user, vmf, NUMA_NO_NODE,
+			       FOLIO_GFP & ~__GFP_DIRECT_RECLAIM);
+}
+
+struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid)
+{
+	return folio_alloc_for(user, NULL, nid, FOLIO_GFP);
+}
+
+/* They are cleared as one stretch: user pages aren't highmem here. */
+void dph_folio_clear(struct dph_folio *folio, unsigned int from,
+		     unsigned int to)
+{
+	char *start = folio_address(folio->core);
+
+	for (; from < to; from++) {
+		clear_page(start + from * PAGE_SIZE);
+		if (from % 32 == 31)
+			cond_resched();
+	}
+}
+
+struct dph_folio *dph_folio_alloc_zeroed(int nid)
+{
+	gfp_t gfp = (FOLIO_GFP | __GFP_THISNODE) & ~__GFP_RECLAIM;
+	struct dph_folio *folio = folio_new();
+	struct folio *core;
+
+	if (!folio)
+		return NULL;
+	core = __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
+	if (!core) {
+		kmem_cache_free(folio_cache, folio);
+		return NULL;
+	}
+	folio_fill_in(folio, core, gfp);
+	if (!folio->zeroed)
+		dph_folio_clear(folio, 0, DPH_BLOCK_PAGES);
+	folio->zeroed = true;
+	return folio;
+}
+
+bool dph_folio_adopt(struct dph_folio *folio, struct dph_user *user)
+{
+	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
+		return false;
+	folio->user = user;
+	return true;
+}
+
+void dph_folio_put(struct dph_folio *folio)
+{
+	if (!folio || !refcount_dec_and_test(&folio->users))
+		return;
+	folio_put(folio->core);
+	if (folio->user)
+		dph_limit_give(folio->user, DPH_BLOCK_PAGES);
+	kmem_cache_free(folio_cache, folio);
+}
+
+int dph_folio_init(void)
+{
+	folio_cache = KMEM_CACHE(dph_folio, SLAB_ACCOUNT);
+	return folio_cache ? 0 : -ENOMEM;
+}
+
+void dph_folio_exit(void)
+{
+	kmem_cache_destroy(folio_cache);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Order-9 folios: the 2 MiB of memory that back a block.
+ */
+#ifndef DPH_FOLIO_H
+#define DPH_FOLIO_H
+
+#include <linux/bitmap.h>
+#include <linux/mm.h>
+#include <linux/refcount.h>
+
+#include "policy.h"
+#include "user.h"
+
+struct dph_block;
+
+/**
+ * struct dph_folio - an order-9 folio that backs a block
+ * @users:	blocks that share it
+ * @lru:	in the list of full folios; that list's own lock
+ * @owner:	the block that has it alone, while it is on that list
+ * @zeroed:	the allocator, or the pool, has cleared it; constant
+ * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
+ * @user:	whose it is; NULL in the pool, then constant. All who share it
+ *		are of one family, so their regions hold references to him
+ * @core:	the kernel's folio; constant
+ * @populated:	pages that hold the process's data. If all do, it is full, and
+ *		may be mapped by a PMD. Guarded by the block's lock while users
+ *		is 1, constant while it is more
+ */
+struct dph_folio {
+	refcount_t users;
+	struct list_head lru;
+	struct dph_block *owner;
+	bool zeroed;
+	bool promoted;
+	struct dph_user *user;
+	struct folio *core;
+	DECLARE_BITMAP(populated, DPH_BLOCK_PAGES);
+};
+
+/*
+ * From 6.12.59 on the core maps a folio by a PMD only if its index lies inside
+ * the file. A folio that isn't full must never be mapped so: it has this index,
+ * see dph_block_allow_huge(). On these kernels that is a second safeguard,
+ * beside dph_pagetable_force_small().
+ */
+#define DPH_FOLIO_INDEX_OUTSIDE	(ULONG_MAX - 2 * DPH_BLOCK_PAGES)
+
+/**
+ * dph_folio_page() - one of the folio's pages
+ * @folio:	the folio
+ * @i:		0 to 511
+ *
+ * Return: the page
+ */
+static inline struct page *dph_folio_page(const struct dph_folio *folio,
+					  unsigned int i)
+{
+	return folio_page(folio->core, i);
+}
+
+/**
+ * dph_folio_shared() - do several blocks have it?
+ * @folio:	the folio
+ *
+ * Return: true if it is shared, so that it must not be written
+ */
+static inline bool dph_folio_shared(const struct dph_folio *folio)
+{
+	return refcount_read(&folio->users) > 1;
+}
+
+/**
+ * dph_folio_alloc() - an empty folio for a fault, or for a fork
+ * @user:	for whom
+ * @vmf:	the fault, as for dph_page_raw(); NULL for a fork
+ *
+ * Return: the folio with one user; NULL if none can be had at once: this
+ * neither compacts nor reclaims (GFP_TRANSHUGE_LIGHT's choice)
+ */
+struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf);
+
+/**
+ * dph_folio_alloc_near() - an empty folio for the worker; may compact
+ * @user:	for whom
+ * @nid:	the node it should lie on
+ *
+ * Context: process context, without a block's lock.
+ * Return: the folio with one user, or NULL
+ */
+struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid);
+
+/**
+ * dph_folio_alloc_zeroed() - a folio for the pool, all zero and nobody's yet
+ * @nid:	the node it must lie on
+ *
+ * Return: the folio with one user, or NULL
+ */
+struct dph_folio *dph_folio_alloc_zeroed(int nid);
+
+/**
+ * dph_folio_adopt() - make a folio of the pool a user's
+ * @folio:	the folio
+ * @user:	his from now on
+ *
+ * Return: false if his limit or the device's doesn't permit it
+ */
+bool dph_folio_adopt(struct dph_folio *folio, struct dph_user *user);
+
+/**
+ * dph_folio_clear() - clear some of its pages
+ * @folio:	the folio
+ * @from:	the first page
+ * @to:		the page after the last
+ *
+ * Context: process context; may reschedule.
+ */
+void dph_folio_clear(struct dph_folio *folio, unsigned int from,
+		     unsigned int to);
+
+/**
+ * dph_folio_put() - one user less
+ * @folio:	freed with its last user; or NULL
+ */
+void dph_folio_put(struct dph_folio *folio);
+
+/**
+ * dph_folio_init() - start
+ *
+ * Return: 0 or -ENOMEM
+ */
+int dph_folio_init(void);
+
+/**
+ * dph_folio_exit() - end
+ *
+ * There are no folios any more.
+ */
+void dph_folio_exit(void);
+
+#endif /* DPH_FOLIO_H */

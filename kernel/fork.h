@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What a fork does to a region as a whole (cow.c does it to a block), and the
+ * way back.
+ */
+#ifndef DPH_FORK_H
+#define DPH_FORK_H
+
+#include "region.h"
+
+/**
+ * dph_fork_lock_vmas() - keep faults out of all of the region's VMAs
+ * @r:		the region
+ *
+ * Context: mmap_lock of its process is held for write.
+ */
+void dph_fork_lock_vmas(struct dph_region *r);
+
+/**
+ * dph_fork_protect() - let no write to a VMA go by unseen
+ * @parent:	the region whose blocks are about to be shared with a child
+ * @pvma:	the VMA that is copied, write-locked
+ *
+ * What a PMD maps may still be read; the rest is unmapped.
+ *
+ * Context: mmap_lock of its process is held for write, and all VMAs that
+ * could show the same blocks are write-locked.
+ */
+void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma);
+
+/**
+ * dph_fork_share() - share the blocks of a VMA with a child
+ * @parent:	the region; after dph_fork_protect()
+ * @pvma:	its VMA
+ * @child:	the child's region of the same family
+ *
+ * This can't fail: small allocations wait for memory instead.
+ *
+ * Context: both mmap_locks are held for write. Takes the blocks' locks.
+ */
+void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
+		    struct dph_region *child);
+
+/**
+ * dph_fork_alone() - has the region no relatives?
+ * @r:		the region
+ *
+ * Context: mmap_lock of its process is held: a relative can only come by a
+ * fork, which needs that for write.
+ * Return: true if it has none; false too if it is gone
+ */
+bool dph_fork_alone(struct dph_region *r);
+
+/**
+ * dph_fork_settled() - are all of the region's pages its own for good?
+ * @r:		a region without relatives
+ *
+ * Context: mmap_lock is held for write, and all VMAs are write-locked. Takes
+ * the blocks' locks.
+ * Return: true if no write needs to be looked at any more
+ */
+bool dph_fork_settled(struct dph_region *r);
+
+#endif /* DPH_FORK_H */

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Single pages come from the page allocator, charged to the memory cgroup of
+ * the task that touches them, and count in the limits.
+ */
+#include <linux/gfp.h>
+#include <linux/highmem.h>
+
+#include "compat.h"
+#include "limit.h"
+#include "page.h"
+
+struct folio *dph_page_raw(struct vm_fault *vmf, gfp_t gfp, unsigned int order)
+{
+	return vmf ? dph_compat_vma_alloc_folio(gfp, order, vmf->vma,
+						vmf->address) :
+		     folio_alloc(gfp, order);
+}
+
+struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
+			    gfp_t gfp)
+{
+	struct folio *folio;
+	struct page *page;
+
+	/* Reclaim gives back more than it takes, but only afterwards. */
+	if (!(gfp & __GFP_DIRECT_RECLAIM))
+		dph_limit_force(user, 1);
+	else if (!dph_limit_take_needed(user))
+		return ERR_PTR(-ENOSPC);
+	folio = dph_page_raw(vmf, gfp, 0);
+	if (!folio) {
+		dph_limit_give(user, 1);
+		return ERR_PTR(-ENOMEM);
+	}
+	page = folio_page(folio, 0);
+	/* The overlays that hold it, see overlay.c. */
+	set_page_private(page, 1);
+	return page;
+}
+
+void dph_page_free(struct dph_user *user, struct page *page)
+{
+	set_page_private(page, 0);
+	put_page(page);
+	dph_limit_give(user, 1);
+}
+
+bool dph_page_is_zero(struct page *page)
+{
+	void *p = kmap_local_page(page);
+	bool zero = !memchr_inv(p, 0, PAGE_SIZE);
+
+	kunmap_local(p);
+	return zero;
+}

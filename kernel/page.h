@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Single 4 KiB pages.
+ */
+#ifndef DPH_PAGE_H
+#define DPH_PAGE_H
+
+#include <linux/gfp.h>
+#include <linux/mm.h>
+
+#include "user.h"
+
+/* For a page of user memory: may reclaim and call the OOM killer, as usual. */
+#define DPH_PAGE_GFP		(GFP_HIGHUSER | __GFP_ACCOUNT)
+/* For a page that reclaim itself needs. */
+#define DPH_PAGE_GFP_RECLAIM	(GFP_NOWAIT | __GFP_HIGHMEM | __GFP_ACCOUNT | \
+				 __GFP_NOWARN)
+
+/**
+ * dph_page_raw() - memory from the page allocator, counted in no limit
+ * @vmf:	the fault that it is for, so that the VMA's or the task's
+ *		memory policy decides on the node; or NULL
+ * @gfp:	how
+ * @order:	how much: 2^@order pages
+ *
+ * Return: a folio, or NULL
+ */
+struct folio *dph_page_raw(struct vm_fault *vmf, gfp_t gfp, unsigned int order);
+
+/**
+ * dph_page_alloc() - a page that one overlay holds
+ * @user:	for whom
+ * @vmf:	as for dph_page_raw()
+ * @gfp:	DPH_PAGE_GFP or DPH_PAGE_GFP_RECLAIM, perhaps with __GFP_ZERO. In
+ *		reclaim, limits aren't applied
+ *
+ * Return: the page; or an error: ENOSPC, the device's or the user's limit;
+ * ENOMEM
+ */
+struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
+			    gfp_t gfp);
+
+/**
+ * dph_page_free() - let go of a page that dph_page_alloc() gave
+ * @user:	for whom it was allocated
+ * @page:	in no overlay any more; I/O may still hold references to it
+ */
+void dph_page_free(struct dph_user *user, struct page *page);
+
+/**
+ * dph_page_is_zero() - is there nothing in the page?
+ * @page:	any page; a look while it is in use is worth no more than that
+ *
+ * Return: true if all of its bytes are 0
+ */
+bool dph_page_is_zero(struct page *page);
+
+#endif /* DPH_PAGE_H */

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How a block becomes a 2 MiB page: in place where it has a folio, else by a
+ * copy into one.
+ */
+#include <linux/highmem.h>
+#include <linux/sched.h>
+
+#include "promote.h"
+#include "trace.h"
+
+void dph_promote_fell_back(struct dph_block *b)
+{
+	dph_count(&b->space->counts, DPH_FALLBACKS, 1);
+	trace_dphuge_fallback(b, DPH_BLOCK_PAGES);
+}
+
+void dph_promote_fill(struct dph_block *b)
+{
+	struct dph_folio *folio = b->folio;
+	unsigned int missing = DPH_BLOCK_PAGES -
+			       bitmap_weight(folio->populated, DPH_BLOCK_PAGES);
+	unsigned int from, to;
+
+	if (!folio->zeroed)
+		for_each_clear_bitrange(from, to, folio->populated,
+					DPH_BLOCK_PAGES)
+			dph_folio_clear(folio, from, to);
+	bitmap_fill(folio->populated, DPH_BLOCK_PAGES);
+	folio->promoted = true;
+	b->nr = DPH_BLOCK_PAGES;
+	b->retracted = false;
+	dph_count(&b->space->counts, DPH_PROMOTIONS, 1);
+	trace_dphuge_promote(b, missing);
+}
+
+/* Can all overlay pages be moved? Not those that I/O or a relative holds. */
+static bool promote_movable(struct dph_overlay *over)
+{
+	unsigned int i;
+
+	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
+		struct page *page = dph_overlay_page(over, i);
+
+		if (page &&
+		    (!dph_overlay_page_sole(page) || page_ref_count(page) != 1))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Copy the overlay into the folio, or into *@spare if there is none. False: a
+ * relative or I/O holds a page.
+ */
+static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
+{
+	struct dph_folio *folio = b->folio ?: *spare;
+	unsigned int i;
+
+	if (dph_overlay_shared(b->over) ||
+	    (b->folio && !dph_block_exclusive(b, NULL)))
+		return false;
+	dph_block_quiesce(b);
+	/* I/O may hold pages of the overlay, or hidden ones of the folio. */
+	if (!promote_movable(b->over) || folio_ref_count(folio->core) != 1) {
+		dph_count(&b->space->counts, DPH_PROMOTE_ABORTS, 1);
+		return false;
+	}
+	if (folio == *spare)
+		*spare = NULL;
+	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
+		struct page *from = b->over->slot[i];
+		struct page *to = dph_folio_page(folio, i);
+
+		if (from == DPH_OVERLAY_HOLE) {
+			clear_highpage(to);
+			__clear_bit(i, folio->populated);
+		} else if (from) {
+			copy_highpage(to, from);
+			__set_bit(i, folio->populated);
+		}
+		cond_resched();
+	}
+	dph_count(&b->space->counts, DPH_PROMOTE_COPIES, b->over->nr);
+	trace_dphuge_fold(b, b->over->nr);
+	dph_overlay_put(b->over);
+	b->over = NULL;
+	b->folio = folio;
+	return true;
+}
+
+void dph_promote_collapse(struct dph_block *b, struct vm_fault *vmf)
+{
+	struct dph_folio *spare = NULL;
+
+	if (!b->folio) {
+		spare = dph_folio_alloc(b->space->user, vmf);
+		if (!spare) {
+			dph_promote_fell_back(b);
+			b->later = true;
+			return;
+		}
+	}
+	if (promote_merge(b, &spare))
+		dph_promote_fill(b);
+	else
+		b->later = true;
+	dph_folio_put(spare);
+}
+
+bool dph_promote_wants_folio(const struct dph_block *b)
+{
+	return READ_ONCE(b->over) && !READ_ONCE(b->folio) &&
+	       dph_policy_repair(READ_ONCE(b->nr),
+				 READ_ONCE(b->space->percent));
+}
+
+enum dph_promote_result dph_promote_tidy(struct dph_block *b,
+					 struct dph_folio **spare)
+{
+	bool was_full = dph_block_full(b);
+	bool repair = dph_promote_wants_folio(b);
+
+	if (dph_block_shared(b))
+		return DPH_PROMOTE_DONE;
+	if (b->over && (b->folio || (repair && *spare))) {
+		if (!promote_merge(b, spare))
+			return DPH_PROMOTE_LATER;
+		dph_count(&b->space->counts, repair ? DPH_REPAIRS : DPH_FOLDS,
+			  1);
+		dph_block_recount(b);
+		if (was_full ||
+		    dph_policy_promote(b->nr, READ_ONCE(b->space->percent))) {
+			dph_promote_fill(b);
+			b->remap = true;
+		}
+		dph_block_relist(b);
+	}
+	if (!b->remap || !dph_block_huge(b))
+		return DPH_PROMOTE_DONE;
+	/* What relatives left behind may still be looked at through a pipe. */
+	if (!dph_block_exclusive(b, NULL))
+		return DPH_PROMOTE_LATER;
+	b->remap = false;
+	return DPH_PROMOTE_MAP;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What all blocks of one region share. A region (region.h) embeds its space,
+ * and a block points to it; a VMA's vm_private_data does as well, so that the
+ * space is the "owner" of vmas.h.
+ */
+#ifndef DPH_SPACE_H
+#define DPH_SPACE_H
+
+#include <linux/fs.h>
+#include <linux/xarray.h>
+
+#include "count.h"
+#include "user.h"
+
+/**
+ * struct dph_space - the blocks of a region, and what they share
+ * @user:	who made the mapping; constant, the region's reference
+ * @mapping:	the family's file's; constant, lives as long as any VMA does
+ * @blocks:	struct dph_block by file offset / 2 MiB; entries are added
+ *		under its own lock and stay until the region goes
+ * @percent:	threshold, 0 to 100; read and written whole
+ * @adaptive:	may guess, see policy.h; as @percent
+ * @trust:	how right its guesses were; races lose a count at worst
+ * @forked:	has relatives, or had: pages may be shared. Set with
+ *		mmap_lock held for write
+ * @counts:	its events
+ */
+struct dph_space {
+	struct dph_user *user;
+	struct address_space *mapping;
+	struct xarray blocks;
+	unsigned int percent;
+	bool adaptive;
+	int trust;
+	bool forked;
+	struct dph_counts counts;
+};
+
+#endif /* DPH_SPACE_H */

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the core calls: a VMA's operations, and those of the file behind it.
+ * They say what mmap, fork, munmap, mremap and MADV_REMOVE mean for a region.
+ */
+#include <linux/file.h>
+#include <linux/falloc.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/userfaultfd_k.h>
+
+#include "compat.h"
+#include "fault.h"
+#include "fork.h"
+#include "vma.h"
+#include "vmas.h"
+
+static const struct vm_operations_struct vma_plain_ops;
+static const struct vm_operations_struct vma_forked_ops;
+
+/* From now on the core asks before it makes an entry writable. */
+static void vma_watch_writes(struct vm_area_struct *vma)
+{
+	vma->vm_ops = &vma_forked_ops;
+	/* What vma_set_page_prot() does for a VMA with page_mkwrite. */
+	WRITE_ONCE(vma->vm_page_prot,
+		   vm_get_page_prot(vma->vm_flags & ~VM_SHARED));
+}
+
+/* The opposite, for all VMAs of a region. */
+static void vma_unwatch_writes(struct dph_region *r)
+{
+	VMA_ITERATOR(vmi, r->member.mm, 0);
+	struct vm_area_struct *vma;
+
+	for_each_vma(vmi, vma) {
+		/* A VMA that userfaultfd watches too stays as it is. */
+		if (dph_region_of(vma) != r || userfaultfd_wp(vma))
+			continue;
+		vma->vm_ops = &vma_plain_ops;
+		WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
+	}
+}
+
+/*
+ * The last relative is gone, and the worker has put the blocks in order: if
+ * none of them has a page that somebody else may still see, there is no reason
+ * left to watch writes. A new relative could only come by a fork, which needs
+ * mmap_lock.
+ */
+void dph_vma_settle(struct dph_region *r)
+{
+	struct mm_struct *mm;
+	bool alone;
+
+	if (!READ_ONCE(r->space.forked))
+		return;
+	mm = dph_region_mm(r);
+	if (!mm)
+		return;
+	/* Usually it isn't alone; finding that out delays no fault. */
+	mmap_read_lock(mm);
+	alone = dph_fork_alone(r);
+	mmap_read_unlock(mm);
+	if (!alone)
+		goto put;
+	mmap_write_lock(mm);
+	if (!dph_fork_alone(r))
+		goto unlock;
+	/* No fault can come from here on: what is found below stays true. */
+	dph_fork_lock_vmas(r);
+	if (dph_fork_settled(r)) {
+		r->space.forked = false;
+		vma_unwatch_writes(r);
+	}
+unlock:
+	mmap_write_unlock(mm);
+put:
+	mmput(mm);
+}
+
+/* The child's region for its copy of one of @parent's VMAs. */
+static struct dph_region *vma_child_region(struct dph_region *parent,
+					   struct mm_struct *mm)
+{
+	struct dph_region *child = dph_region_find(parent->family, mm);
+
+	if (child) {
+		/* An earlier VMA has made it, and keeps it. */
+		dph_family_vma_opened(child->family, &child->member);
+		dph_region_put(child);
+		return child;
+	}
+	if (parent->member.vmas > 1)
+		dph_fork_lock_vmas(parent);
+	return dph_region_alloc(parent->file, parent->space.user, mm,
+				READ_ONCE(parent->space.percent),
+				READ_ONCE(parent->space.adaptive),
+				GFP_KERNEL | __GFP_NOFAIL);
+}
+
+/*
+ * @vma is a child's copy of one of @parent's. Both mmap_locks are held for
+ * write (dup_mmap()), so there is no fault under way in either process. This
+ * can't fail: small allocations wait for memory instead.
+ */
+static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *pvma = find_vma(parent->member.mm,
+					       vma->vm_start);
+	struct dph_region *child = vma_child_region(parent, vma->vm_mm);
+
+	vma->vm_private_data = &child->space;
+	parent->space.forked = true;
+	child->space.forked = true;
+	vma_watch_writes(vma);
+	if (WARN_ON_ONCE(!pvma || pvma->vm_private_data != &parent->space))
+		return;
+	vma_watch_writes(pvma);
+	dph_fork_protect(parent, pvma);
+	dph_fork_share(parent, pvma, child);
+}
+
+/* A VMA was split, moved by mremap, or copied by fork. */
+static void vma_open(struct vm_area_struct *vma)
+{
+	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
+
+	if (vma->vm_mm == r->member.mm)
+		dph_family_vma_opened(r->family, &r->member);
+	else
+		vma_fork(r, vma);
+}
+
+/*
+ * A VMA goes: by munmap of all or some of the mapping, after mremap has moved
+ * it, or with its process. mmap_lock is held, but for exit_mmap(), where the
+ * address space has no other user. The VMA is no longer in i_mmap, so what no
+ * other VMA maps is freed.
+ */
+static void vma_close(struct vm_area_struct *vma)
+{
+	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
+	pgoff_t first = dph_vmas_first(vma), end = dph_vmas_last(vma) + 1;
+	struct dph_family *family = r->family;
+	pgoff_t gap_end;
+
+	if (dph_family_vma_closed(family, &r->member)) {
+		dph_region_end(r);
+		dph_region_relatives_later(family);
+		return;
+	}
+	if (!atomic_read(&vma->vm_mm->mm_users))
+		return;
+	while (first < end && dph_vmas_gap(r->space.mapping, &r->space, first,
+					   end, &first, &gap_end)) {
+		dph_region_discard(r, first, gap_end);
+		first = gap_end;
+	}
+}
+
+static const struct vm_operations_struct vma_plain_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.fault = dph_fault,
+#ifdef DPH_COMPAT_MAP_PAGES
+	.map_pages = dph_fault_map_pages,
+#endif
+};
+
+/*
+ * With page_mkwrite a long-term pin for writing (io_uring fixed buffers, RDMA)
+ * is refused since 6.5 (writable_file_mapping_allowed()), so only VMAs that
+ * have been forked have it.
+ */
+static const struct vm_operations_struct vma_forked_ops = {
+	.open = vma_open,
+	.close = vma_close,
+	.fault = dph_fault,
+	.page_mkwrite = dph_fault_mkwrite,
+#ifdef DPH_COMPAT_MAP_PAGES
+	.map_pages = dph_fault_map_pages,
+#endif
+};
+
+/* MADV_REMOVE by the calling process, pages [first, end) of the file. */
+static int vma_discard(struct file *file, pgoff_t first, pgoff_t end)
+{
+	struct mm_struct *mm = current->mm;
+	struct dph_region *r;
+	int err = -ENXIO;
+
+	if (first >= end)
+		return 0;
+	if (!mm)
+		return -EINVAL;
+	/* Keeps the VMAs in place while their entries are dropped. */
+	if (mmap_read_lock_killable(mm))
+		return -EINTR;
+	r = dph_region_find(dph_family_of(file), mm);
+	if (r) {
+		dph_region_discard(r, first, end);
+		err = 0;
+		dph_region_put(r);
+	}
+	mmap_read_unlock(mm);
+	return err;
+}
+
+static long vma_file_fallocate(struct file *file, int mode, loff_t offset,
+			       loff_t len)
+{
+	if (mode != (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE))
+		return -EOPNOTSUPP;
+	/* Whole pages that lie in the range, as PUNCH_HOLE is defined. */
+	return vma_discard(file, DIV_ROUND_UP(offset, PAGE_SIZE),
+			   (offset + len) >> PAGE_SHIFT);
+}
+
+/* /proc/PID/map_files would open the file anew, for another process. */
+static int vma_file_open(struct inode *inode, struct file *file)
+{
+	return -ENXIO;
+}
+
+static const struct file_operations vma_file_ops = {
+	.owner = THIS_MODULE,
+	.open = vma_file_open,
+	.release = dph_family_release,
+	.fallocate = vma_file_fallocate,
+	.get_unmapped_area = thp_get_unmapped_area,
+	.llseek = noop_llseek,
+};
+
+int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
+		 bool adaptive)
+{
+	struct dph_user *user;
+	struct dph_region *r;
+	struct file *file;
+	int err;
+
+	user = dph_user_current();
+	if (!user)
+		return -ENOMEM;
+	file = dph_family_file(&vma_file_ops);
+	if (IS_ERR(file)) {
+		err = PTR_ERR(file);
+		goto put_user;
+	}
+	r = dph_region_alloc(file, user, vma->vm_mm, percent, adaptive,
+			     GFP_KERNEL);
+	if (!r) {
+		err = -ENOMEM;
+		goto put_file;
+	}
+	vma_set_file(vma, file);
+	vma->vm_private_data = &r->space;
+	vma->vm_ops = &vma_plain_ops;
+	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
+	vm_flags_clear(vma, VM_MAYEXEC);
+	err = 0;
+put_file:
+	fput(file);
+put_user:
+	dph_user_put(user);
+	return err;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A VMA's life: mmap, open, close, and whether its writes are watched.
+ */
+#ifndef DPH_VMA_H
+#define DPH_VMA_H
+
+#include <linux/mm.h>
+
+#include "region.h"
+
+/**
+ * dph_vma_mmap() - make a VMA of the device one of ours
+ * @vma:	the new VMA; its file is replaced by one of our own
+ * @percent:	threshold, 0 to 100
+ * @adaptive:	may guess
+ *
+ * Context: from ->mmap(), with mmap_lock held for write.
+ * Return: 0, -ENOMEM or -ENFILE
+ */
+int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
+		 bool adaptive);
+
+/**
+ * dph_vma_settle() - stop watching writes if there is no reason left
+ * @r:		a region whose blocks the worker has put in order
+ *
+ * Context: process context, with a reference to @r and without locks. Takes
+ * the mmap_lock of its process.
+ */
+void dph_vma_settle(struct dph_region *r);
+
+#endif /* DPH_VMA_H */

@@ -1,0 +1,3 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+gdb -q -batch -nx -ex 'info functions malloc' "$BUILD/bench/gups" | grep -c malloc
