@@ -17,8 +17,8 @@ extern void coverage_real_exit(int status) __asm__("_exit") __attribute__((noret
 extern char *coverage_getenv(const char *name) __asm__("getenv");
 extern char *coverage_strstr(const char *text, const char *word) __asm__("strstr");
 extern unsigned long coverage_strtoul(const char *text, char **end, int base) __asm__("strtoul");
-extern int coverage_iterate(int (*each)(void *info, unsigned long size, void *arg), void *arg)
-	__asm__("dl_iterate_phdr");
+extern int coverage_iterate(int (*each)(void *info, unsigned long size, void *arg),
+			    void *arg) __asm__("dl_iterate_phdr");
 
 /* @info is a struct dl_phdr_info: a base address, then a name. */
 static inline int coverage_dump_library(void *info, unsigned long size, void *offset)
