@@ -3,7 +3,8 @@
 how many percent of its lines were reached, and the numbers of those that were not.
 
 The library is built in a folder of its own ($DPHUGE_BUILD-coverage, or build-coverage) and
-runs the tests of the suite "malloc" on this machine. The driver runs its tests in guests on
+runs the tests of the suite "malloc" on this machine, and some in guests, where there are the
+driver and a pool of hugetlb. The driver runs its tests in guests on
 the debug kernel (6.12); the counters are read while the module is still loaded, so its
 thread and its shrinkers are in them. Lines that only other kernels compile are listed apart.
 
@@ -32,6 +33,12 @@ COVERAGE_BUILD = Path(f"{BUILD}-coverage")
 # Sanitizers add nothing to what large_heap reaches; glibc's own tests and other people's
 # programs run for long.
 SKIPPED_TESTS = re.compile(r".*_(asan|tsan)")
+# What the library's tests reach only in a guest: options of scripts/vm, environment, programs.
+GUEST_TESTS = {
+    "the driver": (["--kernel", "6.12", "--cpus", "4", "--mem", "3G"], "", ["malloc_api", "forks_malloc", "stress"]),
+    "hugetlb": (["--kernel", "6.12", "--no-module"], "DPHUGE_BACKEND=hugetlb DPHUGE_STRICT=1", ["hugetlb"]),
+}
+LIBRARY_SECONDS = 900
 # These measure, or need machines of another kind.
 NO_DRIVER_TEST = {"policy_test", "cost", "numa"}
 GUEST_SECONDS = 1200  # for one program, on a kernel that checks everything
@@ -143,10 +150,54 @@ def library(tests):
         print("coverage: some tests failed; gcov's own messages and files disturb those that look at such "
               "things", file=sys.stderr)
     lines = Lines()
-    lines.add(build, sorted(build.glob("preload/**/*.gcno")),
-              lambda directory, file: own_file("preload", directory, file))
+
+    def locate(directory, file):
+        return own_file("preload", directory, file)
+
+    lines.add(build, sorted(build.glob("preload/**/*.gcno")), locate)
+    if not tests:
+        for what, guest in GUEST_TESTS.items():
+            print(f"coverage: {', '.join(guest[2])} on {what}, in a guest", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+                if unpack(library_guest(*guest, dump[1]), folder):
+                    inside = Path(folder) / str(build).lstrip("/")
+                    for data in inside.rglob("*.gcda"):
+                        note = data.with_suffix(".gcno")
+                        note.write_bytes((build / note.relative_to(inside)).read_bytes())
+                    lines.add(folder, sorted(inside.rglob("*.gcno")), locate)
     print("\nThe library (preload/):")
     lines.report()
+
+
+INSIDE_LIBRARY = r"""
+export GCOV_PREFIX=/tmp/gcov
+environment=$1
+shift
+for program; do
+	env "DPHUGE_GCOV_DUMP=$0" "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2
+	echo "coverage: ${program##*/}: exit status $?" >&2
+done
+tar -cz -C /tmp/gcov .
+"""
+
+
+def library_guest(options, environment, names, dump):
+    """Run the library's test programs in a guest; the archive with the counters."""
+    programs = [COVERAGE_BUILD / "preload/tests" / name for name in names]
+    return vm([*options, "--timeout", str(LIBRARY_SECONDS), "--", "sh", "-c", INSIDE_LIBRARY, dump, environment,
+               *programs], env=dict(os.environ, DPHUGE_BUILD=str(COVERAGE_BUILD)))
+
+
+def vm(words, **kwargs):
+    """What a guest's command writes to its standard output; its failures are passed on."""
+    done = subprocess.run([TOP / "scripts/vm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          **kwargs)
+    for line in done.stderr.decode(errors="replace").splitlines():
+        if re.match(r"not ok|coverage:|vm:", line):
+            print(line, file=sys.stderr, flush=True)
+    if done.returncode:
+        print(f"coverage: the guest ended with status {done.returncode}", file=sys.stderr, flush=True)
+    return done.stdout
 
 
 def driver_tests():
@@ -185,17 +236,19 @@ def driver(tests):
         path = Path(os.path.normpath(build / file))
         return own_file("kernel", TOP / "kernel", path.relative_to(build)) if build in path.parents else None
 
+    # A folder that was used before may hold those of files that are gone.
+    notes = [note for note in build.glob("*.gcno") if (TOP / "kernel" / note.name).with_suffix(".c").exists()]
     chosen = tests or every
     for start in range(0, len(chosen), GUEST_PROGRAMS):
         names = chosen[start:start + GUEST_PROGRAMS]
         print(f"coverage: {', '.join(names)} on the debug kernel", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
             if unpack(run_guest(names, build), folder):
-                for note in build.glob("*.gcno"):
+                for note in notes:
                     (Path(folder) / note.name).write_bytes(note.read_bytes())
                 lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcda")), locate)
     with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
-        for note in build.glob("*.gcno"):  # all lines count, also those of files without counters
+        for note in notes:  # all lines count, also those of files without counters
             (Path(folder) / note.name).write_bytes(note.read_bytes())
         lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcno")), locate)
     print("\nThe driver (kernel/), on the debug kernel:")
@@ -205,16 +258,8 @@ def driver(tests):
 def run_guest(names, build):
     """Run test programs in a guest; the archive with the counters."""
     programs = [BUILD / "kernel/tests" / name for name in names]
-    done = subprocess.run([TOP / "scripts/vm", "--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)),
-                           "--cpus", "4", "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-    said = done.stderr.decode(errors="replace")
-    for line in said.splitlines():
-        if re.match(r"not ok|coverage:|vm:", line):
-            print(line, file=sys.stderr, flush=True)
-    if done.returncode:
-        print(f"coverage: the guest ended with status {done.returncode}", file=sys.stderr, flush=True)
-    return done.stdout
+    return vm(["--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)), "--cpus", "4", "--define", DEFINE,
+               "--", "sh", "-c", INSIDE, build, *programs])
 
 
 def unpack(data, folder):
