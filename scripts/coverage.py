@@ -145,7 +145,7 @@ def library(tests):
     print(f"coverage: running {', '.join(chosen)}", file=sys.stderr)
     done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", "10",
                            "--num-processes", str(os.cpu_count() or 1), *chosen], stdout=sys.stderr, check=False,
-                          env=dict(os.environ, DPHUGE_GCOV_DUMP=dump[1]))
+                          env=dict(os.environ, COVERAGE_DUMP=dump[1]))
     if done.returncode:
         print("coverage: some tests failed; gcov's own messages and files disturb those that look at such "
               "things", file=sys.stderr)
@@ -174,7 +174,7 @@ export GCOV_PREFIX=/tmp/gcov
 environment=$1
 shift
 for program; do
-	env "DPHUGE_GCOV_DUMP=$0" "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2
+	env "COVERAGE_DUMP=$0" "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2
 	echo "coverage: ${program##*/}: exit status $?" >&2
 done
 tar -cz -C /tmp/gcov .
