@@ -35,8 +35,11 @@ COVERAGE_BUILD = Path(f"{BUILD}-coverage")
 SKIPPED_TESTS = re.compile(r".*_(asan|tsan)")
 # What the library's tests reach only in a guest: options of scripts/vm, environment, programs.
 GUEST_TESTS = {
-    "the driver": (["--kernel", "6.12", "--cpus", "4", "--mem", "3G"], "", ["malloc_api", "forks_malloc", "stress"]),
-    "hugetlb": (["--kernel", "6.12", "--no-module"], "DPHUGE_BACKEND=hugetlb DPHUGE_STRICT=1", ["hugetlb"]),
+    "the driver": (["--kernel", "6.12", "--cpus", "4", "--mem", "3G"], "",
+                   ["preload/tests/malloc_api", "preload/tests/forks_malloc", "preload/tests/stress",
+                    "command/tests/command_test.py"]),
+    "hugetlb": (["--kernel", "6.12", "--no-module"], "DPHUGE_BACKEND=hugetlb DPHUGE_STRICT=1",
+                ["preload/tests/hugetlb"]),
 }
 LIBRARY_SECONDS = 900
 # These measure, or need machines of another kind.
@@ -157,7 +160,7 @@ def library(tests):
     lines.add(build, sorted(build.glob("preload/**/*.gcno")), locate)
     if not tests:
         for what, guest in GUEST_TESTS.items():
-            print(f"coverage: {', '.join(guest[2])} on {what}, in a guest", file=sys.stderr, flush=True)
+            print(f"coverage: {', '.join(Path(name).name for name in guest[2])} on {what}, in a guest", file=sys.stderr, flush=True)
             with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
                 if unpack(library_guest(*guest, dump[1]), folder):
                     inside = Path(folder) / str(build).lstrip("/")
@@ -173,8 +176,12 @@ INSIDE_LIBRARY = r"""
 export GCOV_PREFIX=/tmp/gcov
 environment=$1
 shift
+export "COVERAGE_DUMP=$0"
 for program; do
-	env "COVERAGE_DUMP=$0" "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2
+	case $program in
+	*.py) /usr/bin/python3 "$program" >&2 ;;
+	*) env "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2 ;;
+	esac
 	echo "coverage: ${program##*/}: exit status $?" >&2
 done
 tar -cz -C /tmp/gcov .
@@ -183,7 +190,7 @@ tar -cz -C /tmp/gcov .
 
 def library_guest(options, environment, names, dump):
     """Run the library's test programs in a guest; the archive with the counters."""
-    programs = [COVERAGE_BUILD / "preload/tests" / name for name in names]
+    programs = [(TOP if name.endswith(".py") else COVERAGE_BUILD) / name for name in names]
     return vm([*options, "--timeout", str(LIBRARY_SECONDS), "--", "sh", "-c", INSIDE_LIBRARY, dump, environment,
                *programs], env=dict(os.environ, DPHUGE_BUILD=str(COVERAGE_BUILD)))
 
