@@ -199,8 +199,12 @@ def vm(words, **kwargs):
     """What a guest's command writes to its standard output; its failures are passed on."""
     done = subprocess.run([TOP / "scripts/vm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
                           **kwargs)
-    for line in done.stderr.decode(errors="replace").splitlines():
-        if re.match(r"not ok|coverage:|vm:", line):
+    said = done.stderr.decode(errors="replace").splitlines()
+    for at, line in enumerate(said):
+        failed = re.fullmatch(r"coverage: .*: exit status [^0]\d*", line)
+        if failed:
+            print("\n".join(said[max(0, at - 8):at]), file=sys.stderr)
+        if failed or re.match(r"not ok|coverage:|vm:", line):
             print(line, file=sys.stderr, flush=True)
     if done.returncode:
         print(f"coverage: the guest ended with status {done.returncode}", file=sys.stderr, flush=True)
