@@ -3,7 +3,7 @@
  * scripts/coverage includes this before each file that it compiles. gcov writes its counters
  * when a program returns from main() or calls exit(). Here they are written also before
  * abort() and _exit(), as many tests end: those of the program, and those of the library,
- * whose function for this is not exported; $DPHUGE_GCOV_DUMP has its offset there.
+ * whose function for this is not exported; $COVERAGE_DUMP has its offset there.
  *
  * No system header is included: some files choose first what these shall declare.
  */
@@ -33,7 +33,7 @@ static inline int coverage_dump_library(void *info, unsigned long size, void *of
 
 static inline void coverage_dump(void)
 {
-	const char *offset = coverage_getenv("DPHUGE_GCOV_DUMP");
+	const char *offset = coverage_getenv("COVERAGE_DUMP");
 
 	__gcov_dump();
 	if (offset)

@@ -3,7 +3,8 @@
 how many percent of its lines were reached, and the numbers of those that were not.
 
 The library is built in a folder of its own ($DPHUGE_BUILD-coverage, or build-coverage) and
-runs the tests of the suite "malloc" on this machine. The driver runs its tests in guests on
+runs the tests of the suite "malloc" on this machine, and some in guests, where there are the
+driver and a pool of hugetlb. The driver runs its tests in guests on
 the debug kernel (6.12); the counters are read while the module is still loaded, so its
 thread and its shrinkers are in them. Lines that only other kernels compile are listed apart.
 
@@ -32,9 +33,19 @@ COVERAGE_BUILD = Path(f"{BUILD}-coverage")
 # Sanitizers add nothing to what large_heap reaches; glibc's own tests and other people's
 # programs run for long.
 SKIPPED_TESTS = re.compile(r".*_(asan|tsan)")
+# What the library's tests reach only in a guest: options of scripts/vm, environment, programs.
+GUEST_TESTS = {
+    "the driver": (["--kernel", "6.12", "--cpus", "4", "--mem", "3G"], "",
+                   ["preload/tests/malloc_api", "preload/tests/forks_malloc", "preload/tests/stress",
+                    "command/tests/command_test.py"]),
+    "hugetlb": (["--kernel", "6.12", "--no-module"], "DPHUGE_BACKEND=hugetlb DPHUGE_STRICT=1",
+                ["preload/tests/hugetlb"]),
+}
+LIBRARY_SECONDS = 900
 # These measure, or need machines of another kind.
 NO_DRIVER_TEST = {"policy_test", "cost", "numa"}
-GUEST_SECONDS = 3600  # for one program, on a kernel that checks everything
+GUEST_SECONDS = 1200  # for one program, on a kernel that checks everything
+GUEST_PROGRAMS = 6  # in one guest, which is slow to start
 DEFINE = "GCOV_PROFILE=y"  # kbuild's own variable
 
 
@@ -119,9 +130,7 @@ def run(command, **kwargs):
 def library(tests):
     build = COVERAGE_BUILD
     if not (build / "build.ninja").exists():
-        # gcov counts lines best without optimization, but the tests are made for what users have.
-        run(["meson", "setup", build, TOP, "-Db_coverage=true", "-Dguest_tests=false", "-Doptimization=1",
-             "-Dwerror=false", f"-Dc_args=-D_GNU_SOURCE -include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
+        run(["meson", "setup", build, TOP, "-Db_coverage=true", "-Dguest_tests=false", "-Dwerror=false", f"-Dc_args=-D_GNU_SOURCE -include {TOP}/scripts/coverage.h -fprofile-update=atomic"])
     run(["ninja", "-C", build])
     for old in build.rglob("*.gcda"):
         old.unlink()
@@ -139,15 +148,67 @@ def library(tests):
     print(f"coverage: running {', '.join(chosen)}", file=sys.stderr)
     done = subprocess.run(["meson", "test", "-C", str(build), "--no-rebuild", "--timeout-multiplier", "10",
                            "--num-processes", str(os.cpu_count() or 1), *chosen], stdout=sys.stderr, check=False,
-                          env=dict(os.environ, DPHUGE_GCOV_DUMP=dump[1]))
+                          env=dict(os.environ, COVERAGE_DUMP=dump[1]))
     if done.returncode:
         print("coverage: some tests failed; gcov's own messages and files disturb those that look at such "
               "things", file=sys.stderr)
     lines = Lines()
-    lines.add(build, sorted(build.glob("preload/**/*.gcno")),
-              lambda directory, file: own_file("preload", directory, file))
+
+    def locate(directory, file):
+        return own_file("preload", directory, file)
+
+    lines.add(build, sorted(build.glob("preload/**/*.gcno")), locate)
+    if not tests:
+        for what, guest in GUEST_TESTS.items():
+            print(f"coverage: {', '.join(Path(name).name for name in guest[2])} on {what}, in a guest", file=sys.stderr, flush=True)
+            with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+                if unpack(library_guest(*guest, dump[1]), folder):
+                    inside = Path(folder) / str(build).lstrip("/")
+                    for data in inside.rglob("*.gcda"):
+                        note = data.with_suffix(".gcno")
+                        note.write_bytes((build / note.relative_to(inside)).read_bytes())
+                    lines.add(folder, sorted(inside.rglob("*.gcno")), locate)
     print("\nThe library (preload/):")
     lines.report()
+
+
+INSIDE_LIBRARY = r"""
+export GCOV_PREFIX=/tmp/gcov
+environment=$1
+shift
+export "COVERAGE_DUMP=$0"
+for program; do
+	case $program in
+	*.py) /usr/bin/python3 "$program" >&2 ;;
+	*) env "LD_PRELOAD=$LIBDPHUGE" $environment "$program" >&2 ;;
+	esac
+	echo "coverage: ${program##*/}: exit status $?" >&2
+done
+tar -cz -C /tmp/gcov .
+"""
+
+
+def library_guest(options, environment, names, dump):
+    """Run the library's test programs in a guest; the archive with the counters."""
+    programs = [(TOP if name.endswith(".py") else COVERAGE_BUILD) / name for name in names]
+    return vm([*options, "--timeout", str(LIBRARY_SECONDS), "--", "sh", "-c", INSIDE_LIBRARY, dump, environment,
+               *programs], env=dict(os.environ, DPHUGE_BUILD=str(COVERAGE_BUILD)))
+
+
+def vm(words, **kwargs):
+    """What a guest's command writes to its standard output; its failures are passed on."""
+    done = subprocess.run([TOP / "scripts/vm", *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                          **kwargs)
+    said = done.stderr.decode(errors="replace").splitlines()
+    for at, line in enumerate(said):
+        failed = re.fullmatch(r"coverage: .*: exit status [^0]\d*", line)
+        if failed:
+            print("\n".join(said[max(0, at - 8):at]), file=sys.stderr)
+        if failed or re.match(r"not ok|coverage:|vm:", line):
+            print(line, file=sys.stderr, flush=True)
+    if done.returncode:
+        print(f"coverage: the guest ended with status {done.returncode}", file=sys.stderr, flush=True)
+    return done.stdout
 
 
 def driver_tests():
@@ -158,50 +219,58 @@ def driver_tests():
 
 
 INSIDE = r"""
-"$0" >&2
-echo "coverage: exit status $?" >&2
+for program; do
+	"$program" >&2
+	echo "coverage: ${program##*/}: exit status $?" >&2
+done
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
-mkdir /tmp/gcov && cd "/sys/kernel/debug/gcov$1" || exit 1
-for f in *.gcda; do cat "$f" > "/tmp/gcov/$f"; done
+mkdir /tmp/gcov && cd "/sys/kernel/debug/gcov$0" || exit 1
+for f in *.gcda; do cat "$f" > "/tmp/gcov/$f"; done # for tar they are empty
 tar -cz -C /tmp/gcov .
 """
 
 
 def driver(tests):
     every = driver_tests()
+    if not every:
+        die(f"no test programs in {BUILD}/kernel/tests: build first")
     unknown = set(tests) - set(every)
-    if unknown or not every:
-        die(f"{BUILD}/kernel/tests has no program {', '.join(sorted(unknown))}; there are {', '.join(every)}"
-            if every else f"no test programs in {BUILD}/kernel/tests: build first")
+    if unknown:
+        die(f"{BUILD}/kernel/tests has no program {', '.join(sorted(unknown))}; there are {', '.join(every)}")
     guest_kernel.require_tools("debug")
     kernel = guest_kernel.kernel("debug")
     kernel.fetch()
     build = kernel.build_module(TOP / "kernel", [DEFINE]).parent
     lines = Lines()
-    locate = lambda directory, file: own_file("kernel", TOP / "kernel", os.path.relpath(  # noqa: E731
-        os.path.normpath(os.path.join(build, file)), build))
-    for name in tests or every:
-        print(f"coverage: {name} on the debug kernel", file=sys.stderr, flush=True)
-        done = subprocess.run([TOP / "scripts/vm", "--kernel", "debug", "--timeout", str(GUEST_SECONDS), "--cpus", "4",
-                               "--define", DEFINE, "--", "sh", "-c", INSIDE, BUILD / "kernel/tests" / name, build],
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
-        said = done.stderr.decode(errors="replace")
-        ended = re.search(r"^coverage: exit status (\d+)$", said, re.M)
-        if done.returncode or not ended or ended[1] != "0":
-            print(f"coverage: {name}: {'exit status ' + ended[1] if ended else 'the guest failed'}; the last lines:\n"
-                  + "\n".join(said.splitlines()[-15:]), file=sys.stderr, flush=True)
+
+    def locate(_, file):
+        path = Path(os.path.normpath(build / file))
+        return own_file("kernel", TOP / "kernel", path.relative_to(build)) if build in path.parents else None
+
+    # A folder that was used before may hold those of files that are gone.
+    notes = [note for note in build.glob("*.gcno") if (TOP / "kernel" / note.name).with_suffix(".c").exists()]
+    chosen = tests or every
+    for start in range(0, len(chosen), GUEST_PROGRAMS):
+        names = chosen[start:start + GUEST_PROGRAMS]
+        print(f"coverage: {', '.join(names)} on the debug kernel", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
-            if not unpack(done.stdout, folder):
-                continue
-            for note in build.glob("*.gcno"):
-                (Path(folder) / note.name).write_bytes(note.read_bytes())
-            lines.add(folder, sorted(Path(folder).glob("*.gcda")), locate)
-    for note in build.glob("*.gcno"):  # lines of files that no program's counters spoke of
-        with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+            if unpack(run_guest(names, build), folder):
+                for note in notes:
+                    (Path(folder) / note.name).write_bytes(note.read_bytes())
+                lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcda")), locate)
+    with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
+        for note in notes:  # all lines count, also those of files without counters
             (Path(folder) / note.name).write_bytes(note.read_bytes())
-            lines.add(folder, [note.name], locate)
+        lines.add(folder, sorted(path.name for path in Path(folder).glob("*.gcno")), locate)
     print("\nThe driver (kernel/), on the debug kernel:")
     lines.report({name: not_compiled(build, name) for name in sorted(lines.count)})
+
+
+def run_guest(names, build):
+    """Run test programs in a guest; the archive with the counters."""
+    programs = [BUILD / "kernel/tests" / name for name in names]
+    return vm(["--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)), "--cpus", "4", "--define", DEFINE,
+               "--", "sh", "-c", INSIDE, build, *programs])
 
 
 def unpack(data, folder):
