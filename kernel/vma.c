@@ -60,12 +60,12 @@ void dph_vma_settle(struct dph_region *r)
 		return;
 	/* Usually it isn't alone; finding that out delays no fault. */
 	mmap_read_lock(mm);
-	alone = dph_fork_alone(r);
+	alone = dph_region_alone(r);
 	mmap_read_unlock(mm);
 	if (!alone)
 		goto put;
 	mmap_write_lock(mm);
-	if (!dph_fork_alone(r))
+	if (!dph_region_alone(r))
 		goto unlock;
 	/* No fault can come from here on: what is found below stays true. */
 	dph_fork_lock_vmas(r);
