@@ -134,9 +134,9 @@ static void vma_open(struct vm_area_struct *vma)
 
 /*
  * A VMA goes: by munmap of all or some of the mapping, after mremap has moved
- * it, or with its process. mmap_lock is held, but for exit_mmap(), where the
- * address space has no other user. The VMA is no longer in i_mmap, so what no
- * other VMA maps is freed.
+ * it, or with its process. mmap_lock is held, by munmap for read, but for
+ * exit_mmap(), where the address space has no other user. The VMA is no longer
+ * in i_mmap, so what no other VMA maps is freed.
  */
 static void vma_close(struct vm_area_struct *vma)
 {
