@@ -173,12 +173,17 @@ int dph_block_node(const struct dph_block *b);
 /**
  * dph_block_relist() - put the block on the list where it belongs now
  * @b:		the block; its folio has changed, or what is populated
+ *
+ * Context: the block's lock is held; no lock of its process is needed.
  */
 void dph_block_relist(struct dph_block *b);
 
 /**
  * dph_block_unlist() - take the block off its list
  * @b:		the block; it is about to lose its folio, or to go
+ *
+ * Context: the block's lock is held, or nobody else has the block any more; no
+ * lock of its process is needed.
  */
 void dph_block_unlist(struct dph_block *b);
 

@@ -14,8 +14,8 @@
  * dph_compat_pte_free() - free a page table that a user's mapping had
  * @table:	its page
  *
- * 7.x keeps one free path for
- * tables of the kernel's own, which modules don't see; ours is none.
+ * 7.x has one function for these and for the kernel's own tables. Modules don't
+ * see the part of it that is for the latter, which ours is not.
  */
 static inline void dph_compat_pte_free(struct page *table)
 {

@@ -17,7 +17,8 @@ struct dph_family;
  * @mm:		whose region it is; constant. Compared, never dereferenced by
  *		this pointer: it may be gone
  * @vmas:	how many VMAs point to the region; the family's lock. They
- *		change with the mmap_lock of @mm held for write at least
+ *		change with the mmap_lock of @mm held, be it for read (munmap):
+ *		whoever holds it for write may read them without the lock
  */
 struct dph_family_member {
 	struct list_head link;

@@ -89,11 +89,6 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 	}
 }
 
-bool dph_fork_alone(struct dph_region *r)
-{
-	return !dph_region_gone(r) && dph_family_single(r->family);
-}
-
 bool dph_fork_settled(struct dph_region *r)
 {
 	struct dph_block *b;

@@ -42,16 +42,6 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		    struct dph_region *child);
 
 /**
- * dph_fork_alone() - has the region no relatives?
- * @r:		the region
- *
- * Context: mmap_lock of its process is held: a relative can only come by a
- * fork, which needs that for write.
- * Return: true if it has none; false too if it is gone
- */
-bool dph_fork_alone(struct dph_region *r);
-
-/**
  * dph_fork_settled() - are all of the region's pages its own for good?
  * @r:		a region without relatives
  *

@@ -24,7 +24,7 @@ void dph_reclaim_exit(void);
 /**
  * dph_reclaim_make_room() - break up reservations, whosever they are
  *
- * Handed to dph_limit_init(): the device-wide limit is reached.
+ * Handed to dph_limit_init(): the device's limit or a user's is reached.
  *
  * Context: process context; a block's lock may be held. It waits for nobody
  * but others in reclaim, who don't wait for memory.

@@ -119,6 +119,21 @@ struct mm_struct *dph_region_mm(struct dph_region *r)
 }
 
 /*
+ * munmap() calls ->close() with the mmap_lock held for read only, so the family
+ * may go while somebody else holds it for read too. It can't while the region
+ * isn't gone.
+ */
+bool dph_region_alone(struct dph_region *r)
+{
+	bool alone;
+
+	spin_lock(&r->pin);
+	alone = !r->gone && dph_family_single(r->family);
+	spin_unlock(&r->pin);
+	return alone;
+}
+
+/*
  * The reference is taken before the worker can see the work. A region that is
  * gone has closed it, as nobody would take it out of the queue again.
  */

@@ -129,6 +129,16 @@ struct file *dph_region_file(struct dph_region *r);
 struct mm_struct *dph_region_mm(struct dph_region *r);
 
 /**
+ * dph_region_alone() - has the region no relatives?
+ * @r:		the region
+ *
+ * Context: process context. The answer stays true if mmap_lock of its process
+ * is held for write, as a relative can only come by a fork.
+ * Return: true if it has none; false too if it is gone
+ */
+bool dph_region_alone(struct dph_region *r);
+
+/**
  * dph_region_later() - have the worker look at the region
  * @r:		the region; the caller has a reference, or a lock that keeps one
  * @delay:	in how many jiffies

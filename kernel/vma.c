@@ -60,12 +60,12 @@ void dph_vma_settle(struct dph_region *r)
 		return;
 	/* Usually it isn't alone; finding that out delays no fault. */
 	mmap_read_lock(mm);
-	alone = dph_fork_alone(r);
+	alone = dph_region_alone(r);
 	mmap_read_unlock(mm);
 	if (!alone)
 		goto put;
 	mmap_write_lock(mm);
-	if (!dph_fork_alone(r))
+	if (!dph_region_alone(r))
 		goto unlock;
 	/* No fault can come from here on: what is found below stays true. */
 	dph_fork_lock_vmas(r);
@@ -134,9 +134,9 @@ static void vma_open(struct vm_area_struct *vma)
 
 /*
  * A VMA goes: by munmap of all or some of the mapping, after mremap has moved
- * it, or with its process. mmap_lock is held, but for exit_mmap(), where the
- * address space has no other user. The VMA is no longer in i_mmap, so what no
- * other VMA maps is freed.
+ * it, or with its process. mmap_lock is held, by munmap for read, but for
+ * exit_mmap(), where the address space has no other user. The VMA is no longer
+ * in i_mmap, so what no other VMA maps is freed.
  */
 static void vma_close(struct vm_area_struct *vma)
 {

@@ -53,6 +53,43 @@ static int child(char *shared, size_t n)
 	return 0;
 }
 
+/* The signals that this thread has blocked. */
+static sigset_t blocked_now(void)
+{
+	sigset_t set;
+
+	pthread_sigmask(SIG_SETMASK, NULL, &set);
+	return set;
+}
+
+static bool same_signals(const sigset_t *a, const sigset_t *b)
+{
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(a, sig) != sigismember(b, sig))
+			return false;
+	return true;
+}
+
+/* The library blocks signals while a fork holds its locks, and neither side is to notice. */
+static void check_signals(void)
+{
+	sigset_t one, before, after;
+	int status = -1;
+	pid_t pid;
+
+	sigemptyset(&one);
+	sigaddset(&one, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &one, NULL);
+	before = blocked_now();
+	pid = fork();
+	after = blocked_now();
+	if (!pid)
+		_exit(!same_signals(&before, &after));
+	waitpid(pid, &status, 0);
+	ok(same_signals(&before, &after), "a fork leaves the parent the signals that it had blocked");
+	ok(WIFEXITED(status) && !WEXITSTATUS(status), "and the child has the same");
+}
+
 int main(void)
 {
 	pthread_t t[3];
@@ -80,5 +117,6 @@ int main(void)
 		pthread_join(t[i], NULL);
 	ok(!bad, "60 children allocate and free, forked while 3 threads of the parent do (%d failed)", bad);
 	ok(!changed, "and the parent sees nothing of what they write");
+	check_signals();
 	return tap_done();
 }
