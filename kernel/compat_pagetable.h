@@ -14,8 +14,9 @@
  * dph_compat_pte_free() - free a page table that a user's mapping had
  * @table:	its page
  *
- * 7.x keeps one free path for
- * tables of the kernel's own, which modules don't see; ours is none.
+ * In 7.x pte_free() frees the kernel's own tables by a function that modules
+ * can't call. Ours are never such tables, and this is what it does with the
+ * others.
  */
 static inline void dph_compat_pte_free(struct page *table)
 {
