@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * The state of one 2 MiB block: which memory it has, and whether it has it
- * alone. But for those that say otherwise, all functions of the layer "block"
- * are called with the block's lock held, and with the mmap_lock (or VMA lock)
- * of its process held at least for read.
+ * alone. Unless their comments say otherwise, all functions of the layer
+ * "block" are called with the block's lock held, and with the mmap_lock (or VMA
+ * lock) of its process held at least for read.
  */
 #ifndef DPH_BLOCK_H
 #define DPH_BLOCK_H
@@ -22,8 +22,9 @@
  * @lock:	guards all that isn't constant
  * @space:	constant
  * @idx:	file offset / 2 MiB; constant
- * @lru:	in the list of reservations if @list says so; that list's own lock
- * @list:	the enum dph_lru_list it is on
+ * @lru:	its link in the list of reservations, if @list says that it is
+ *		there; guarded by that list's own lock
+ * @list:	the list that it is on, an enum dph_lru_list
  * @referenced:	populated since reclaim last looked
  * @folio:	the 2 MiB below the overlay, or NULL
  * @over:	single pages, which hide the folio's; or NULL
@@ -157,7 +158,7 @@ void dph_block_drop_hidden_folio(struct dph_block *b);
 void dph_block_release(struct dph_block *b);
 
 /**
- * dph_block_recount() - set @nr anew, and drop an overlay with nothing in it
+ * dph_block_recount() - count @nr again, and drop an overlay that is empty
  * @b:		the block
  */
 void dph_block_recount(struct dph_block *b);

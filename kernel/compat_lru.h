@@ -25,9 +25,9 @@ typedef unsigned long dph_compat_shrink_fn(struct shrinker *,
  * @scan:	its scan_objects
  * @seeks:	see struct shrinker
  *
- * A number is what a list_lru needs. Before 6.7 registration gave it, so that
- * the callbacks may be called at once. The objects are worth hundreds of pages
- * each, so a batch is 1.
+ * A list_lru needs the shrinker's number. Before 6.7 only registration gives it
+ * one, so there the callbacks may be called before this returns. Each object
+ * stands for hundreds of pages, so a batch is 1.
  *
  * Return: the shrinker, or NULL
  */
@@ -113,8 +113,8 @@ static inline void dph_compat_lru_del(struct list_lru *lru,
 }
 
 /*
- * Since 6.13 a list_lru has a lock for each cgroup, which the walker finds in
- * the list and doesn't want back.
+ * Since 6.13 a list_lru has a lock for each cgroup. The callback of a walk
+ * finds it in the list, and if it has dropped the lock it returns without it.
  */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define DPH_COMPAT_LRU_LOCK_ARG	spinlock_t *dph_compat_lock,

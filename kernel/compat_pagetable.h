@@ -14,8 +14,9 @@
  * dph_compat_pte_free() - free a page table that a user's mapping had
  * @table:	its page
  *
- * 7.x has one function for these and for the kernel's own tables. Modules don't
- * see the part of it that is for the latter, which ours is not.
+ * In 7.x pte_free() frees the kernel's own tables by a function that modules
+ * can't call. Ours are never such tables, and this is what it does with the
+ * others.
  */
 static inline void dph_compat_pte_free(struct page *table)
 {

@@ -16,8 +16,8 @@
  * @DPH_PROMOTE_ABORTS:	promotions that were given up, as I/O holds a page or
  *			an entry of the page table can't be removed
  * @DPH_GIVEN:		blocks that began as a 2 MiB page on a guess
- * @DPH_POOL_HITS:	how many of these, and of threshold 0's, got their
- *			folio from the pool
+ * @DPH_POOL_HITS:	blocks that began as a 2 MiB page, on a guess or because
+ *			the threshold is 0, with a folio from the pool
  * @DPH_DEMOTIONS:	2 MiB folios given up for single pages
  * @DPH_FALLBACKS:	times when no 2 MiB folio could be had
  * @DPH_FOLDS:		overlays copied back into their own folio

@@ -12,7 +12,7 @@ struct vm_fault;
 /**
  * dph_cow_writable() - is a page the process's own, so that it may write it?
  * @b:		the block
- * @i:		0 to 511; the page isn't NULL
+ * @i:		0 to 511; the block has a page there
  * @held:	the page if the caller has a reference to it, or NULL
  *
  * Return: true if it is
@@ -23,7 +23,8 @@ bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held);
  * dph_cow_break() - give the process a page of its own
  * @b:		the block
  * @vmf:	the fault
- * @i:		0 to 511; the page isn't NULL. It is copied and unmapped
+ * @i:		0 to 511; the block has a page there, which is copied and
+ *		unmapped
  *
  * Return: 0, -ENOMEM or -ENOSPC
  */
@@ -38,13 +39,13 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i);
 bool dph_cow_settled(struct dph_block *b);
 
 /**
- * dph_cow_share() - make a child's block the copy-on-write twin of its parent's
+ * dph_cow_share() - make a child's block a copy-on-write copy of its parent's
  * @pb:		the parent's block; unmapped, but for one read-only PMD if
  *		@mapped
  * @cb:		the child's block, empty
  * @mapped:	a PMD maps @pb
  *
- * Memory that runs out is the child's loss: its block raises SIGBUS.
+ * If memory runs out, only the child suffers: to touch its block raises SIGBUS.
  *
  * Context: the parent's mmap_lock is held for write, and both blocks' locks.
  */

@@ -10,9 +10,9 @@
 /**
  * dph_demote() - give up the folio for single pages
  * @b:		a block with a folio of its own, unmapped everywhere
- * @first:	pages from this one on
- * @end:	up to here, exclusive, aren't copied; they are read as untouched
- *		only if this succeeds
+ * @first:	the first of the pages that are not copied
+ * @end:	the page after the last of these. They count as untouched
+ *		afterwards, but only if this succeeds
  * @gfp:	for the pages: DPH_PAGE_GFP or DPH_PAGE_GFP_RECLAIM
  *
  * Pages of zeroes aren't copied either.

@@ -14,7 +14,9 @@
  *
  * Context: mmap_lock or the VMA's lock is held for read. Takes the block's
  * lock.
- * Return: VM_FAULT_LOCKED with the page locked, and as the core expects it
+ * Return: VM_FAULT_LOCKED with the page locked; VM_FAULT_NOPAGE or
+ * VM_FAULT_RETRY if the process has to fault again; VM_FAULT_OOM or
+ * VM_FAULT_SIGBUS on an error
  */
 vm_fault_t dph_fault(struct vm_fault *vmf);
 

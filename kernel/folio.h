@@ -21,8 +21,9 @@ struct dph_block;
  * @owner:	the block that has it alone, while it is on that list
  * @zeroed:	the allocator, or the pool, has cleared it; constant
  * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
- * @user:	whose it is; NULL in the pool, then constant. All who share it
- *		are of one family, so their regions hold references to him
+ * @user:	the user for whom it is counted; NULL in the pool, constant
+ *		afterwards. All blocks that share it are of one family, whose
+ *		regions hold references to the user
  * @core:	the kernel's folio; constant
  * @populated:	pages that hold the process's data. If all do, it is full, and
  *		may be mapped by a PMD. Guarded by the block's lock while users
@@ -77,7 +78,7 @@ static inline bool dph_folio_shared(const struct dph_folio *folio)
  * @vmf:	the fault, as for dph_page_raw(); NULL for a fork
  *
  * Return: the folio with one user; NULL if none can be had at once: this
- * neither compacts nor reclaims (GFP_TRANSHUGE_LIGHT's choice)
+ * neither compacts nor reclaims, as with GFP_TRANSHUGE_LIGHT
  */
 struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf);
 
@@ -92,7 +93,7 @@ struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf);
 struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid);
 
 /**
- * dph_folio_alloc_zeroed() - a folio for the pool, all zero and nobody's yet
+ * dph_folio_alloc_zeroed() - a folio for the pool, all zero, counted for nobody
  * @nid:	the node it must lie on
  *
  * Return: the folio with one user, or NULL
@@ -100,11 +101,11 @@ struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid);
 struct dph_folio *dph_folio_alloc_zeroed(int nid);
 
 /**
- * dph_folio_adopt() - make a folio of the pool a user's
+ * dph_folio_adopt() - count a folio of the pool for a user
  * @folio:	the folio
- * @user:	his from now on
+ * @user:	for whom it is counted from now on
  *
- * Return: false if his limit or the device's doesn't permit it
+ * Return: false if the user's limit or the device's doesn't permit it
  */
 bool dph_folio_adopt(struct dph_folio *folio, struct dph_user *user);
 

@@ -17,7 +17,7 @@
 void dph_fork_lock_vmas(struct dph_region *r);
 
 /**
- * dph_fork_protect() - let no write to a VMA go by unseen
+ * dph_fork_protect() - make sure that the next write to each page faults
  * @parent:	the region whose blocks are about to be shared with a child
  * @pvma:	the VMA that is copied, write-locked
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The limits of the device and of each user. The counters that they are about
- * (struct dph_user's too) change here only.
+ * The limits of the device and of each user. Only limit.c changes the counters
+ * of what they hold, that in struct dph_user included.
  */
 #ifndef DPH_LIMIT_H
 #define DPH_LIMIT_H

@@ -3,8 +3,8 @@
  * Two lists of what reclaim could break up, by node and memory cgroup, each
  * with a shrinker of its own.
  *
- * They lie below everything that allocates: an object of a list must be
- * allocated for it.
+ * This file stands below all that allocate, because an object must be allocated
+ * for the list that it is to be on.
  */
 #include <linux/list_lru.h>
 #include <linux/slab.h>

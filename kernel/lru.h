@@ -3,9 +3,9 @@
  * Two lists of what reclaim could break up, by node and memory cgroup
  * (list_lru), each with a shrinker of its own.
  *
- * An object can be on one list only, the one that it was allocated for, as
- * that makes the cgroup's part of the list. So the list of reservations links
- * blocks, and that of full blocks links their folios.
+ * An object can only be on the list that it was allocated for, because the
+ * allocation is what makes the cgroup's part of that list. So the list of
+ * reservations links blocks, and that of full blocks links their folios.
  */
 #ifndef DPH_LRU_H
 #define DPH_LRU_H

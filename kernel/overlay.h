@@ -125,7 +125,7 @@ bool dph_overlay_page_sole(struct page *page);
 bool dph_overlay_page_was_shared(struct page *page);
 
 /**
- * dph_overlay_page_claim() - a page is one process's alone again
+ * dph_overlay_page_claim() - a page belongs to one process alone again
  * @page:	of a table. The caller has made sure that nobody else has a
  *		reference to it
  */

@@ -48,8 +48,9 @@ struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 void dph_page_free(struct dph_user *user, struct page *page);
 
 /**
- * dph_page_is_zero() - is there nothing in the page?
- * @page:	any page; a look while it is in use is worth no more than that
+ * dph_page_is_zero() - are all bytes of the page 0?
+ * @page:	any page. If others write to it meanwhile, the answer may be
+ *		out of date at once
  *
  * Return: true if all of its bytes are 0
  */

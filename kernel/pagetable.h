@@ -11,7 +11,7 @@
 struct vm_fault;
 
 /**
- * dph_pagetable_force_small() - see that the page of this fault is mapped alone
+ * dph_pagetable_force_small() - have the fault's page mapped, not all its folio
  * @vmf:	a fault whose page lies in a folio that isn't full
  *
  * Context: from ->fault().

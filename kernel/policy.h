@@ -23,8 +23,8 @@ enum dph_policy_memory {
  * @available:	pages, as MemAvailable
  * @total:	pages, as MemTotal
  *
- * At an eighth a machine should stop to spend memory on speed; a 64th is near
- * the point where reclaim begins (the low watermark).
+ * Below an eighth a machine should no longer spend memory on speed; a 64th is
+ * near the point where reclaim begins (the low watermark).
  *
  * Return: see enum dph_policy_memory
  */
@@ -40,10 +40,9 @@ dph_policy_memory(unsigned long available, unsigned long total)
 enum dph_policy_density { DPH_UNKNOWN, DPH_SPARSE, DPH_DENSE };
 
 /*
- * A neighbour that was given a 2 MiB page at its first touch tells nothing by
- * that. Whether it has been used shows in its content: DPH_SAMPLES of its
- * pages, spread evenly, are looked at, and it is dense if DPH_SAMPLES_DENSE of
- * them are not all zero.
+ * That a neighbour was given a 2 MiB page at its first touch says nothing about
+ * its use. Its content does: DPH_SAMPLES of its pages, spread evenly, are
+ * looked at, and it is dense if DPH_SAMPLES_DENSE of them are not all zero.
  */
 #define DPH_SAMPLES		16u
 #define DPH_SAMPLES_DENSE	12u

@@ -38,11 +38,11 @@ static inline unsigned int dph_policy_need(unsigned int percent)
 }
 
 /**
- * dph_policy_promote() - is a block to be one 2 MiB page?
+ * dph_policy_promote() - should a block become one 2 MiB page?
  * @touched:	its touched pages, 0 to 512
  * @percent:	threshold
  *
- * Return: true if it is
+ * Return: true if it should
  */
 static inline int dph_policy_promote(unsigned int touched, unsigned int percent)
 {
@@ -69,11 +69,11 @@ static inline unsigned int dph_policy_repair_percent(unsigned int percent)
 }
 
 /**
- * dph_policy_repair() - is a block on single pages to be one 2 MiB page?
+ * dph_policy_repair() - should a block on single pages become a 2 MiB page?
  * @touched:	its touched pages
  * @percent:	threshold
  *
- * Return: true if it is
+ * Return: true if it should
  */
 static inline int dph_policy_repair(unsigned int touched, unsigned int percent)
 {
@@ -83,15 +83,15 @@ static inline int dph_policy_repair(unsigned int touched, unsigned int percent)
 #define DPH_RETRY_PAGES		32u
 
 /**
- * dph_policy_retry() - is a fault to try such a repair?
+ * dph_policy_retry() - should a fault try such a repair?
  * @touched:	the block's touched pages, with the fault's
  * @percent:	threshold
  *
- * It does when the threshold is reached, and then at every 32nd page. That is
- * at most 9 attempts a block, so that fragmentation costs a bounded number of
- * failed allocations.
+ * It should when the threshold is reached, and then at every 32nd page. That is
+ * at most 9 attempts for each block, so that fragmentation costs a bounded
+ * number of failed allocations.
  *
- * Return: true if it is
+ * Return: true if it should
  */
 static inline int dph_policy_retry(unsigned int touched, unsigned int percent)
 {

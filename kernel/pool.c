@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Folios that are zeroed before they are needed: clearing is nearly all that a
- * fault costs that maps 2 MiB (HawkEye, Panwar et al., ASPLOS 2019).
+ * Folios that are zeroed before they are needed: a fault that maps 2 MiB spends
+ * nearly all of its time on clearing (HawkEye, Panwar et al., ASPLOS 2019).
  *
  * The worker thread fills the pool of a node while programs there fault blocks
  * in, and empties it when they have stopped. No call charges a folio that
@@ -199,7 +199,7 @@ static bool pool_fill_one(int nid, struct mem_cgroup *memcg)
 	p = kmem_cache_alloc_lru(pool_cache, &pool_list, GFP_KERNEL_ACCOUNT);
 	if (!p)
 		goto out;
-	/* The list that an entry is in is that of the node it lies on itself. */
+	/* The node that the entry itself lies on decides on its list. */
 	p->folio = page_to_nid(virt_to_page(p)) == nid ?
 		   dph_folio_alloc_zeroed(nid) : NULL;
 	if (p->folio) {
@@ -243,7 +243,7 @@ static long pool_maintain_node(int nid)
 	if (node->memcg && dph_compat_memcg_tryget(node->memcg))
 		memcg = node->memcg;
 	spin_unlock(&node->lock);
-	/* Filled for somebody else? One by one it becomes that of who asks now. */
+	/* If it is full of another cgroup's folios, these go one by one. */
 	if (have && have >= pool_size() &&
 	    !list_lru_count_one(&pool_list, nid, memcg)) {
 		pool_shed(nid, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Folios zeroed ahead of need.
+ * Folios that are zeroed before they are needed.
  */
 #ifndef DPH_POOL_H
 #define DPH_POOL_H
@@ -27,18 +27,18 @@ int dph_pool_init(void);
 void dph_pool_exit(void);
 
 /**
- * dph_pool_take() - have a zeroed folio for a fault
- * @user:	whose it is then
+ * dph_pool_take() - get a zeroed folio for a fault
+ * @user:	for whom it is counted from now on
  * @vmf:	the fault
  *
  * Return: a folio from the node where the task runs, charged to its cgroup;
- * NULL if there is none for it. A memory policy that names nodes isn't
- * second-guessed: it gets none
+ * NULL if there is none for it, or if the task or the mapping has a memory
+ * policy, which may want another node
  */
 struct dph_folio *dph_pool_take(struct dph_user *user, struct vm_fault *vmf);
 
 /**
- * dph_pool_maintain() - fill or empty the pool by one step; the worker's part
+ * dph_pool_maintain() - fill or empty the pool by one step; for the worker
  *
  * Context: the worker thread, which may be moved to other CPUs meanwhile.
  * Return: 0 if something was done; else when to look again, in jiffies

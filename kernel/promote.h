@@ -49,7 +49,7 @@ void dph_promote_fell_back(struct dph_block *b);
  * dph_promote_untidy() - is there anything for the worker here?
  * @b:		the block
  *
- * Context: any, without the lock: what it misses it finds the next time.
+ * Context: any, without the lock: what is missed now is found the next time.
  * Return: true if dph_promote_tidy() may have something to do
  */
 static inline bool dph_promote_untidy(const struct dph_block *b)

@@ -19,7 +19,7 @@
 struct file *dph_pseudofs_file(const struct file_operations *fops, void *data);
 
 /**
- * dph_pseudofs_release() - one file less
+ * dph_pseudofs_release() - a file has gone
  *
  * The file system is unmounted with its last file.
  */

@@ -64,7 +64,7 @@ struct dph_work *dph_queue_next(long *wait);
 /**
  * dph_queue_wake() - wake the thread, so that it looks at everything again
  *
- * Context: any, and from before the module's init function on.
+ * Context: any, even before the module's init function has run.
  */
 void dph_queue_wake(void);
 

@@ -17,14 +17,16 @@
 
 /**
  * struct dph_region - what one process holds of a family
- * @ref:	its VMAs have one together; the queue, and who looks at it
+ * @ref:	one for all of its VMAs together, one for the queue, and one for
+ *		each task that works on it
  * @space:	its blocks; VMAs' vm_private_data points here
  * @family:	constant; lives as long as the file that any VMA holds
  * @member:	the family's view of it
  * @file:	the family's; constant, lives as @family
  * @pin:	guards @gone
- * @gone:	its last VMA is: @family, @file and its process may be too
- * @work:	in the worker's queue
+ * @gone:	its last VMA is gone, and perhaps @family, @file and its process
+ *		as well
+ * @work:	its entry in the worker's queue
  */
 struct dph_region {
 	struct kref ref;
@@ -87,13 +89,13 @@ struct dph_region *dph_region_find(struct dph_family *family,
  * dph_region_get() - take a reference
  * @r:		a region found through one of its blocks
  *
- * Return: false if it is on its way out
+ * Return: false if it is about to be freed
  */
 bool dph_region_get(struct dph_region *r);
 
 /**
  * dph_region_put() - drop a reference
- * @r:		freed with its last
+ * @r:		freed with its last reference
  *
  * Context: process context, without a block's lock; with spinlocks only if
  * others are sure to have a reference.
@@ -151,8 +153,8 @@ void dph_region_later(struct dph_region *r, unsigned long delay);
 
 /**
  * dph_region_relatives_later() - have the worker look at all of a family
- * @family:	one of whose regions is gone: what it shared may now be the
- *		others' alone
+ * @family:	has just lost a region: what that one shared may now belong to
+ *		the others alone
  */
 void dph_region_relatives_later(struct dph_family *family);
 

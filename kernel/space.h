@@ -16,12 +16,13 @@
 /**
  * struct dph_space - the blocks of a region, and what they share
  * @user:	who made the mapping; constant, the region's reference
- * @mapping:	the family's file's; constant, lives as long as any VMA does
+ * @mapping:	that of the family's file; constant, lives as long as any VMA
  * @blocks:	struct dph_block by file offset / 2 MiB; entries are added
  *		under its own lock and stay until the region goes
  * @percent:	threshold, 0 to 100; read and written whole
  * @adaptive:	may guess, see policy.h; as @percent
- * @trust:	how right its guesses were; races lose a count at worst
+ * @trust:	how right its guesses were; a race may lose a count, which does
+ *		no harm
  * @forked:	has relatives, or had: pages may be shared. Set with
  *		mmap_lock held for write
  * @counts:	its events

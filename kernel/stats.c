@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The counters in /sys/class/misc/dphuge/stats/, one file each. They count from
- * the moment the module was loaded; bytes, limit_bytes and pool_bytes are of
- * now. What each means is said where enum dph_event is declared (count.h).
+ * the moment the module was loaded; bytes, limit_bytes and pool_bytes are what
+ * they are now. Enum dph_event (count.h) says what each of the others means.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>

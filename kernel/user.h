@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * One user's account: what the driver holds on his behalf.
+ * One user's account: what the driver holds on the user's behalf.
  */
 #ifndef DPH_USER_H
 #define DPH_USER_H
@@ -12,10 +12,10 @@
 
 /**
  * struct dph_user - what one user holds
- * @link:	in user.c's table; its lock
+ * @link:	its link in the table of user.c; guarded by that table's lock
  * @uid:	constant
- * @ref:	one for each of his regions
- * @pages:	held by the driver on his behalf; limit.c's
+ * @ref:	one for each region of the user's
+ * @pages:	held by the driver on the user's behalf; only limit.c changes it
  */
 struct dph_user {
 	struct hlist_node link;

@@ -76,8 +76,8 @@ dph_vmas_block_address(const struct vm_area_struct *vma, unsigned long idx)
 /**
  * dph_vmas_zap() - drop page-table entries
  * @mapping:	the file's
- * @owner:	only in VMAs that are his; in all of these (mremap with an old
- *		size of 0 makes a second one)
+ * @owner:	only in VMAs of this owner, but in all of them (mremap with an
+ *		old size of 0 makes a second one)
  * @first:	offset of the first page
  * @n:		number of pages
  *

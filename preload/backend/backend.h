@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Which backend memory is from, and which it comes from next. */
+/* Which backend some memory is from, and which one new memory comes from. */
 #ifndef DPHUGE_BACKEND_H
 #define DPHUGE_BACKEND_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* jemalloc by its own API, until its malloc and free are known by their addresses. */
+/* malloc by jemalloc's own API, until the addresses of its malloc and free are known. */
 #include "base/boot.h"
 
 #include <errno.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * jemalloc by its own API (mallocx and kin, jemalloc(3)), in the form of the functions
- * that it stands for.
+ * malloc(3) and the like, by means of jemalloc's own API (mallocx and others, see
+ * jemalloc(3)).
  *
  * Our library exports malloc, so jemalloc's malloc cannot be named by linking, and is
- * looked up at start. Until then, and should that fail, these do the same work, a little
- * slower. All set errno to ENOMEM and answer NULL where there is no memory.
+ * looked up at start. Until then, and if that fails, these do the same work, a little
+ * slower. All set errno to ENOMEM and return NULL where there is no memory.
  */
 #ifndef DPHUGE_BOOT_H
 #define DPHUGE_BOOT_H

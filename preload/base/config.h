@@ -68,8 +68,9 @@ void config_read(struct config *config);
  * config_includes_us() - is this program to have a large heap?
  * @config: the settings
  *
- * It goes by the name of the program's file and by the name it was called by: a
- * script's interpreter is known by the one, a program that is many in one by the other.
+ * Two names count, that of the program's file and the one it was called by: by the first,
+ * the interpreter of a script is known, and by the second, a program with many names, such
+ * as busybox.
  *
  * Return: what DPHUGE_ONLY and DPHUGE_EXCEPT say.
  */

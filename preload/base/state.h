@@ -7,8 +7,8 @@
  * Everybody reads it as fixed->...; only this module's functions make it writable.
  * Before start is over (see front/start.h) the page says that there is no large heap,
  * and everything works without one: the threshold is 0, which sends all requests to the
- * slow path, and that finds us not ready; the window is empty; jemalloc is called by its
- * own API.
+ * slow path, where it turns out that the library isn't ready; the window is empty; jemalloc
+ * is called by its own API.
  */
 #ifndef DPHUGE_STATE_H
 #define DPHUGE_STATE_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls that libc makes cancellation points, without that. malloc() and free()
- * are no cancellation points (pthreads(7)), and a thread that is cancelled in the middle
- * of one would leave a lock behind.
+ * System calls without the functions of libc, which are cancellation points. malloc() and
+ * free() must not be any (pthreads(7)): a thread that is cancelled in the middle of one
+ * would leave a lock behind.
  *
- * All answer as the functions of libc do: -1 with errno set if the call fails.
+ * All return what the functions of libc do: -1 with errno set if the call fails.
  */
 #ifndef DPHUGE_SYS_H
 #define DPHUGE_SYS_H

@@ -14,8 +14,9 @@
 /*
  * jemalloc's defaults as we want them, see TUNING in jemalloc(3); /etc/malloc.conf
  * and MALLOC_CONF are read after it. Each thread looks for cached blocks that
- * it no longer uses once in so many bytes, 64 KiB by default: often enough to
- * be felt in each call, which here has to make up for the look at its size.
+ * it no longer uses once in so many bytes, 64 KiB by default. That is often
+ * enough to be felt in each call; to do it less often makes up for our
+ * comparison of the size.
  * Before 5.3 jemalloc has no such option and would warn.
  */
 #if JEMALLOC_VERSION_MAJOR > 5 || (JEMALLOC_VERSION_MAJOR == 5 && JEMALLOC_VERSION_MINOR >= 3)

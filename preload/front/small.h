@@ -6,7 +6,7 @@
 #include "base/state.h"
 
 /**
- * small_resolve() - look jemalloc's own functions up
+ * small_resolve() - look up jemalloc's own functions
  * @small: gets them, if all can be found; else it stays as it was
  *
  * For start-up only, after libc's dlopen() is known.

@@ -63,7 +63,7 @@ void cache_served(struct cache *c, size_t bytes);
 bool cache_free(struct cache *c, struct span *s);
 
 /**
- * cache_flush() - bring all to the arena, where it can be merged to longer spans
+ * cache_flush() - bring all spans to the arena, where they can be merged into longer ones
  * @c: this thread's cache
  *
  * Takes the arena's lock.
@@ -71,7 +71,7 @@ bool cache_free(struct cache *c, struct span *s);
 void cache_flush(struct cache *c);
 
 /**
- * cache_sweep() - bring all caches' old spans to their arenas
+ * cache_sweep() - bring the old spans of all caches to their arenas
  * @min_age_ms: how long they must have been free; 0: all
  *
  * With the purge lock held, so that no fork loses a span on its way.
@@ -88,7 +88,7 @@ long cache_sweep(uint32_t min_age_ms);
  */
 void cache_totals(size_t *bytes, uint64_t *calls, uint64_t *served);
 
-/** cache_postfork_child() - the other threads aren't in a fork's child; what they cached is */
+/** cache_postfork_child() - let the child's threads have the caches of those it doesn't have */
 void cache_postfork_child(void);
 
 #endif /* DPHUGE_CACHE_H */

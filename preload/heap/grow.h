@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks grow by moving page tables, in the place of copying. */
+/* Blocks grow by moving page tables, instead of copying bytes. */
 #ifndef DPHUGE_GROW_H
 #define DPHUGE_GROW_H
 
@@ -17,7 +17,7 @@ bool grow_mapping(struct span *s, uint32_t pages);
 /**
  * grow_away() - move a block out of a mapping that it shares with others
  * @s: a used span of another arena; no arena's lock is held. It is freed
- * @size: bytes of the block then
+ * @size: the block's new size in bytes
  *
  * Return: the block's new span, of ARENA_HUGE; NULL: nothing has changed.
  */

@@ -2,7 +2,7 @@
 /*
  * Large requests as the API sees them: sizes in, pointers out.
  *
- * Pointers that are no block's end the program with a line that says what is wrong. A
+ * A pointer at which no block begins ends the program with a line that says what is wrong. A
  * pointer into a part of the window that another mapping has taken goes to jemalloc. All
  * functions are called with no lock held, and may change errno.
  */

@@ -68,7 +68,7 @@ struct span *lists_split(struct span *s, uint32_t pages);
 struct span *lists_take(struct lists *lists, struct span *s, uint32_t start, uint32_t pages);
 
 /**
- * lists_trim() - cut off a span's ends what is no whole 2 MiB block
+ * lists_trim() - cut off the ends of a span that are no whole 2 MiB blocks
  * @lists: the lists
  * @s: on no list; its ends go on the lists as dirty spans
  *
@@ -80,7 +80,7 @@ bool lists_trim(struct lists *lists, struct span *s);
  * lists_take_blocks() - take the whole 2 MiB blocks of a free span
  * @lists: the lists
  * @s: on the lists. The rest of the blocks at its ends counts as part of it, if @s is dirty
- *	and all of that rest is free, be it clean or dirty in turns
+ *	and all of that rest is free, be it clean, dirty or some of each
  *
  * Return: false if there is no whole block, or no descriptor. @s stays on the lists then,
  * and has no age any more.

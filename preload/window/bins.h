@@ -3,7 +3,7 @@
  * Free spans by size: lists for each power of two in four steps, as in TLSF (Masmano et
  * al., 2004) and jemalloc's size classes, and a bitmap of those that aren't empty.
  *
- * Whoever has the bins has a lock for them; these functions take none.
+ * These functions take no lock: the caller holds the one that guards the bins.
  */
 #ifndef DPHUGE_BINS_H
 #define DPHUGE_BINS_H

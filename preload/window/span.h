@@ -30,7 +30,7 @@
  * @SPAN_DIRTY: free, with old bytes
  * @SPAN_PURGING: was dirty; its memory is being given back
  * @SPAN_USED: a block of the program's
- * @SPAN_CACHED: free, but kept by a thread, or on its way back to one
+ * @SPAN_CACHED: free, but kept by a thread or in quarantine, or on its way to its arena
  */
 enum span_state {
 	SPAN_UNUSED,

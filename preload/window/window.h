@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The window: one range of reserved addresses that holds the whole large heap, so that
- * "is this pointer ours?" is one compare. Arenas take ranges of it and give them back.
+ * "is this pointer ours?" is one comparison. Arenas take ranges of it and give them back.
  *
  * All functions take the window's lock by themselves.
  */

@@ -34,7 +34,9 @@
  * any shared mapping.
  *
  * If a page that is touched can't be had because one of these limits is reached,
- * the touch raises SIGBUS, as on tmpfs and hugetlbfs.
+ * the touch raises SIGBUS, as on tmpfs and hugetlbfs. So does a child's touch of a
+ * block for which memory ran out while the fork copied pages in which I/O was in
+ * flight.
  *
  * Every structure starts with its own size. The kernel accepts a longer one if
  * the part that it does not know is zero (E2BIG otherwise) and refuses a shorter
