@@ -324,8 +324,11 @@ static void all_ways(enum kind kind)
 	how = PLAIN;
 	for (way = 0; way < WAYS; way++)
 		for (unsigned int s = 0; s < SCENES; s++) {
-			if (!belongs(&scenes[s], way) || leaving != !!(ways[way].traits & LEAVES) || (on_anonymous && ways[way].traits & LOSES) ||
+			if (!belongs(&scenes[s], way) || leaving != !!(ways[way].traits & LEAVES) ||
 			    !strstr(ways[way].name, only_way))
+				continue;
+			if (on_anonymous &&
+			    (ways[way].traits & LOSES || (kind == RESERVED && ways[way].traits & WANTS_THP)))
 				continue;
 			if (!variant(kind, &scenes[s]))
 				break;

@@ -423,6 +423,7 @@ enum {
 	LOSES = 32,	/* the kernel's private memory would lose its bytes */
 	STRANGER = 64,	/* the director takes */
 	NOT_FORKED = 128, /* taken, a child doesn't get the memory, or not its bytes */
+	WANTS_THP = 512, /* nothing for private memory that has MADV_NOHUGEPAGE */
 	LEAVES = 256,	/* userfaultfd lets go of what it watched: a run of its own */
 };
 
@@ -472,7 +473,7 @@ static const struct way {
 	{ "MADV_DONTNEED", dontneed, nothing, SINGLE | LOSES },
 	{ "MADV_POPULATE_READ and mprotect", populate_read, unprotect, 0 },
 	{ "MADV_POPULATE_WRITE", populate_write, nothing, SINGLE },
-	{ "MADV_COLLAPSE", collapse, nothing, SINGLE },
+	{ "MADV_COLLAPSE", collapse, nothing, SINGLE | WANTS_THP },
 	{ "MADV_FREE", free_later, nothing, SINGLE | LOSES },
 	{ "MADV_WIPEONFORK and KEEPONFORK", wipeonfork, keeponfork, LOCAL | SPLITS | NOT_FORKED },
 	{ "guard pages installed and removed", guard_install, guard_remove, HIDES | LOCKS | LOSES | LOCAL },
@@ -480,7 +481,7 @@ static const struct way {
 	{ "process_madvise(MADV_COLD)", cold_by_process, nothing, SINGLE | STRANGER },
 	{ "process_madvise(MADV_PAGEOUT)", pageout_by_process, nothing, SINGLE | STRANGER },
 	{ "process_madvise(MADV_WILLNEED)", willneed_by_process, nothing, SINGLE | STRANGER },
-	{ "process_madvise(MADV_COLLAPSE)", collapse_by_process, nothing, SINGLE | STRANGER },
+	{ "process_madvise(MADV_COLLAPSE)", collapse_by_process, nothing, SINGLE | STRANGER | WANTS_THP },
 	/*
 	 * These have a run of their own, as what goes wrong stops the kernel. When
 	 * userfaultfd_unregister() of 6.12 restores a VMA's flags and the core would
