@@ -187,12 +187,15 @@ static void right_joins(void)
 	unforked_part_joins(RIGHT, ALL_BUT_RIGHT);
 }
 
-/* The other way round: a part of what was forked is made like the unforked one. */
+/*
+ * The other way round: a part of what was forked is made like the unforked one. It
+ * gets MADV_DONTFORK as well, and then half of it the way's mark: the core moves
+ * the border between the two VMAs. (To join them whole is forbidden by
+ * vm_ops->close, on 6.12 and 7.3.)
+ */
 static void forked_part_joins(unsigned int first, unsigned int n, unsigned int rest, unsigned int n_rest)
 {
-	/* With 2 MiB pages the whole block, or the core would take the entry away. */
-	unsigned int some = shared->kind == HUGE ? BLOCK_PAGES : BLOCK_PAGES / 2;
-	unsigned int from = first ? first - some : n;
+	unsigned int some = BLOCK_PAGES, near = first ? first - some / 2 : n;
 	unsigned int traits = ways[way].traits;
 
 	advise(PARENT, MADV_DONTFORK, first, n);
@@ -201,11 +204,12 @@ static void forked_part_joins(unsigned int first, unsigned int n, unsigned int r
 		return;
 	fork_actor(PARENT, CHILD, first, n);
 	look(PARENT, rest, n_rest);
-	advise(PARENT, MADV_DONTFORK, from, some);
-	take(PARENT, from, some);
+	if (!(traits & NOT_FORKED))
+		advise(PARENT, MADV_DONTFORK, first ? first - some : n, some);
+	take(PARENT, near, some / 2);
 	if (!(traits & LOCKS))
 		write_memory(PARENT, how, rest, n_rest);
-	give(PARENT, from, some);
+	give(PARENT, near, some / 2);
 	if (!(traits & LOCKS))
 		write_memory(PARENT, how, rest, n_rest);
 	give(PARENT, first, n);

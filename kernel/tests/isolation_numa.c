@@ -154,7 +154,6 @@ static void balance_soon(void)
 {
 	if (access(SCHED, F_OK))
 		must(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL));
-	must(!write_to("/proc/sys/kernel/numa_balancing", "1"));
 	must(!write_to(SCHED "scan_delay_ms", "10"));
 	must(!write_to(SCHED "scan_period_min_ms", "20"));
 	must(!write_to(SCHED "scan_period_max_ms", "100"));
@@ -175,6 +174,8 @@ int main(int argc, char **argv)
 			for (int scene = 0; scene < SCENES; scene++) {
 				unsigned long before = *hints_seen;
 
+				/* Each for itself. */
+				must(!write_to("/proc/sys/kernel/numa_balancing", way == BALANCING ? "1" : "0"));
 				first_actor(kind);
 				play(scene, way);
 				if (refusal)
