@@ -196,6 +196,7 @@ static void right_joins(void)
 static void forked_part_joins(unsigned int first, unsigned int n, unsigned int rest, unsigned int n_rest)
 {
 	unsigned int some = BLOCK_PAGES, near = first ? first - some / 2 : n;
+	unsigned int edge = first ? first - some / 4 : n;
 	unsigned int traits = ways[way].traits;
 
 	advise(PARENT, MADV_DONTFORK, first, n);
@@ -207,8 +208,14 @@ static void forked_part_joins(unsigned int first, unsigned int n, unsigned int r
 	if (!(traits & NOT_FORKED))
 		advise(PARENT, MADV_DONTFORK, first ? first - some : n, some);
 	take(PARENT, near, some / 2);
-	if (!(traits & LOCKS))
+	if (!(traits & LOCKS)) {
 		write_memory(PARENT, how, rest, n_rest);
+	} else if (ways[way].take != move_away) {
+		/* A piece in the midst of what may have been joined, so that it isn't given
+		 * to the other neighbour; what mremap has moved comes back as a whole. */
+		give(PARENT, edge, some / 4);
+		write_memory(PARENT, how, edge, some / 4);
+	}
 	give(PARENT, near, some / 2);
 	if (!(traits & LOCKS))
 		write_memory(PARENT, how, rest, n_rest);

@@ -116,28 +116,23 @@ static int unprotect_by_page(char *p, size_t n)
 	return 0;
 }
 
-static int key; /* an actor's and its children's */
+static int key; /* an actor's and its children's: one, so that marked parts are alike */
 
 static int key_write_disabled(char *p, size_t n)
 {
-	key = pkey_alloc(0, PKEY_DISABLE_WRITE);
+	key = key ?: pkey_alloc(0, PKEY_DISABLE_WRITE);
 	return key < 0 || pkey_mprotect(p, n, PROT_READ | PROT_WRITE, key) ? errno : 0;
 }
 
 static int key_read(char *p, size_t n)
 {
-	key = pkey_alloc(0, 0);
+	key = key ?: pkey_alloc(0, 0);
 	return key < 0 || pkey_mprotect(p, n, PROT_READ, key) ? errno : 0;
 }
 
 static int key_none(char *p, size_t n)
 {
-	int err = pkey_mprotect(p, n, PROT_READ | PROT_WRITE, 0) ? errno : 0;
-
-	if (key > 0)
-		pkey_free(key);
-	key = 0;
-	return err;
+	return pkey_mprotect(p, n, PROT_READ | PROT_WRITE, 0) ? errno : 0;
 }
 
 static int uffd = -1;
