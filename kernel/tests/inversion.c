@@ -116,10 +116,10 @@ static struct holds read_trace(void)
 {
 	FILE *f = fopen(TRACING "trace", "r");
 	struct holds h = { 0 };
+	char line[512], *event, *addr, last[32] = "";
 	unsigned int held = 0;
 	unsigned long blocks = 0;
 	double at, since = 0;
-	char line[512], *event;
 
 	must(f);
 	while (fgets(line, sizeof(line), f)) {
@@ -132,7 +132,7 @@ static struct holds read_trace(void)
 		event += 2;
 		if (!strncmp(event, "mmap_lock_acquire_returned", 26)) {
 			if (!held++)
-				since = at, blocks = 0;
+				since = at, blocks = 0, *last = 0;
 		} else if (!strncmp(event, "mmap_lock_released", 18)) {
 			if (!held || --held)
 				continue;
@@ -145,8 +145,15 @@ static struct holds read_trace(void)
 			h.preempted++;
 		} else if (!strncmp(event, "dphuge_fold", 11) || !strncmp(event, "dphuge_promote", 14) ||
 			   !strncmp(event, "dphuge_demote", 13)) {
-			blocks += held > 0;
-			h.blocks++;
+			/* A block's fold is followed by its promotion: "addr=0x... " */
+			addr = strstr(event, "addr=");
+			must(addr);
+			addr[strcspn(addr, " \n")] = 0;
+			if (strncmp(addr, last, sizeof(last) - 1)) {
+				snprintf(last, sizeof(last), "%s", addr);
+				blocks += held > 0;
+				h.blocks++;
+			}
 		}
 	}
 	fclose(f);
