@@ -145,6 +145,20 @@ static void child_gives_back(void)
 	give(PARENT, ALL);
 }
 
+static void part_across_fork(void)
+{
+	take(PARENT, PART_FIRST, PART_N);
+	if (refusal)
+		return;
+	fork_actor(PARENT, CHILD, 0, 0);
+	look(PARENT, 0, PART_FIRST);
+	look(CHILD, PART_FIRST + PART_N, PAGES - PART_FIRST - PART_N);
+	give(PARENT, PART_FIRST, PART_N);
+	if (!(ways[way].traits & LOCAL))
+		give(CHILD, PART_FIRST, PART_N);
+	write_memory(PARENT, how, ALL);
+}
+
 static void part(void)
 {
 	fork_actor(PARENT, CHILD, 0, 0);
@@ -261,6 +275,7 @@ static const struct scene {
 	{ "by the parent, for each of two forks", second_fork, ALWAYS },
 	{ "begun before the fork", across_fork, UNLESS_SINGLE },
 	{ "begun before the fork, ended by the child", child_gives_back, UNLESS_LOCAL },
+	{ "to a part, begun before the fork", part_across_fork, UNLESS_SINGLE },
 	{ "to a part", part, IF_SPLITS },
 	{ "an unforked part on the left joins", left_joins, IF_SPLITS },
 	{ "an unforked part on the right joins", right_joins, IF_SPLITS },

@@ -9,6 +9,7 @@
 
 #include <linux/mempolicy.h>
 #include <sys/mount.h>
+#include <time.h>
 
 #define ALL 0U, (unsigned int)PAGES
 #define SCHED "/sys/kernel/debug/sched/numa_balancing/"
@@ -42,21 +43,38 @@ static void run_on_node(int node)
 	must(!sched_setaffinity(0, sizeof(set), &set));
 }
 
-/* How often an access met an entry that balancing had taken, within some seconds of reading
- * from afar. */
+/* How often balancing has been through all of this process's memory. */
+static unsigned long scans(void)
+{
+	static const char field[] = "mm->numa_scan_seq";
+	FILE *f = fopen("/proc/self/sched", "r");
+	unsigned long n = 0;
+	char line[128];
+
+	must(f);
+	while (fgets(line, sizeof(line), f))
+		if (!strncmp(line, field, sizeof(field) - 1) && strchr(line, ':'))
+			n = strtoul(strchr(line, ':') + 1, NULL, 10);
+	fclose(f);
+	return n;
+}
+
+/*
+ * Read from afar until balancing has been through the memory some times, or until
+ * patience ends. Returns how often an access met an entry that it had taken.
+ */
 static unsigned long wait_for_balancing(char *p, size_t n)
 {
-	unsigned long before = vmstat("numa_hint_faults"), hints = 0;
+	unsigned long before = vmstat("numa_hint_faults"), last = scans() + 4;
+	time_t until = time(NULL) + PATIENCE_MS / 1000 / 4;
 
 	run_on_node(1);
-	for (unsigned int round = 0; round < 4000 && hints < 2 * BLOCKS; round++) {
-		for (size_t i = 0; i < n / PAGE; i++)
-			if (visible(self, i))
-				(void)*(volatile char *)(p + i * PAGE);
-		if (round % 50 == 0)
-			hints = vmstat("numa_hint_faults") - before;
-	}
-	return hints;
+	while (scans() < last && time(NULL) < until)
+		for (unsigned int round = 0; round < 20; round++)
+			for (size_t i = 0; i < n / PAGE; i++)
+				if (visible(self, i))
+					(void)*(volatile char *)(p + i * PAGE);
+	return vmstat("numa_hint_faults") - before;
 }
 
 static int move_to(char *p, size_t n, int node)
