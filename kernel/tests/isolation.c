@@ -260,7 +260,7 @@ static void fork_after_fork(void)
 	go(PARENT, ALL);
 }
 
-enum { ALWAYS, UNLESS_SINGLE, UNLESS_LOCAL, IF_SPLITS, IF_LOCKS, IF_BASIC };
+enum { ALWAYS, UNLESS_SINGLE, UNLESS_LOCAL, IF_PARTIAL, IF_SPLITS, IF_LOCKS, IF_BASIC };
 
 static const struct scene {
 	const char *name;
@@ -275,7 +275,7 @@ static const struct scene {
 	{ "by the parent, for each of two forks", second_fork, ALWAYS },
 	{ "begun before the fork", across_fork, UNLESS_SINGLE },
 	{ "begun before the fork, ended by the child", child_gives_back, UNLESS_LOCAL },
-	{ "to a part, begun before the fork", part_across_fork, UNLESS_SINGLE },
+	{ "to a part, begun before the fork", part_across_fork, IF_PARTIAL },
 	{ "to a part", part, IF_SPLITS },
 	{ "an unforked part on the left joins", left_joins, IF_SPLITS },
 	{ "an unforked part on the right joins", right_joins, IF_SPLITS },
@@ -299,6 +299,8 @@ static bool belongs(const struct scene *s, unsigned int w)
 	switch (s->when) {
 	case UNLESS_SINGLE: return !(traits & (SINGLE | NOT_FORKED));
 	case UNLESS_LOCAL: return !(traits & (SINGLE | LOCAL));
+	/* A part's neighbours are parts. */
+	case IF_PARTIAL: return !(traits & (SINGLE | NOT_FORKED)) && ways[w].take != unmap_left;
 	case IF_SPLITS: return traits & SPLITS;
 	case IF_LOCKS: return traits & LOCKS || basic(w);
 	case IF_BASIC: return basic(w);
