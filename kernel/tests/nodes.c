@@ -178,7 +178,7 @@ static void group_runs_short(int node, int runs_on, int needs)
 /* A cgroup's need is no business of others: their reservations stay, on both nodes. */
 static void others_stay(void)
 {
-	pid_t others[2] = { reserve_on(20, 0, 1, false), reserve(20, 1, 0, false) };
+	pid_t others[2] = { reserve_on(20, 0, 1, false), reserve_on(20, 1, 0, false) };
 	unsigned long before = stat_of("bytes"), after = 0;
 	pid_t pid;
 
