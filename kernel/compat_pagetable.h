@@ -56,6 +56,23 @@ static inline void dph_compat_flush_this_cpu(void)
 }
 
 /**
+ * dph_compat_dirty_is_writable() - does no CPU make a read-only entry dirty?
+ *
+ * Those with shadow stacks don't, as the two together mark a shadow stack.
+ * Before 6.6 the kernel didn't ask for that.
+ *
+ * Return: true if none does
+ */
+static inline bool dph_compat_dirty_is_writable(void)
+{
+#ifdef X86_FEATURE_SHSTK
+	return boot_cpu_has(X86_FEATURE_SHSTK);
+#else
+	return false;
+#endif
+}
+
+/**
  * dph_compat_tlb_cpus() - where may something of an address space be in a TLB?
  * @mm:		the address space
  *

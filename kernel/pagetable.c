@@ -54,11 +54,6 @@ bool dph_pagetable_retractable(struct vm_fault *vmf)
 
 static_assert(PMD_SHIFT - PAGE_SHIFT == DPH_BLOCK_SHIFT);
 
-static void pagetable_flush_cpu(void *unused)
-{
-	dph_compat_flush_this_cpu();
-}
-
 static void pagetable_rcu_free(struct rcu_head *rcu)
 {
 	dph_compat_pte_free(container_of(rcu, struct page, rcu_head));
@@ -89,6 +84,49 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
 }
 
 /*
+ * After a fork no entry of either side may become writable before the driver
+ * has been asked (dph_fault_mkwrite()). Why that holds:
+ *
+ * - What the parent has mapped by page tables is unmapped. What it has mapped
+ *   by PMDs becomes read-only *and clean*, in one step. The core takes a dirty
+ *   entry of a shared mapping to mean that the file system has been told of the
+ *   write, and may then make it writable without a fault
+ *   (can_change_pte_writable(), since 6.17 can_change_shared_pte_writable(), and
+ *   can_change_pmd_writable()). It does so for mprotect, pkey_mprotect and
+ *   userfaultfd (change_pte_range(), change_huge_pmd(); uffd_wp_range() for
+ *   UFFDIO_WRITEPROTECT and when a userfaultfd leaves) and for NUMA hinting
+ *   (do_numa_page(), do_huge_pmd_numa_page()). For a clean entry all of them
+ *   leave it to the fault. The same holds for an entry that hinting has made
+ *   PROT_NONE before the fork: that keeps its dirt, and on 6.1 even its right to
+ *   write (pmd_savedwrite()).
+ * - The VMAs are watched: page_mkwrite makes vma_wants_writenotify() true, so
+ *   vm_page_prot has no right to write, whoever sets it anew
+ *   (vma_set_page_prot()), and pmd_modify() and pte_modify() don't give it. A
+ *   mark in vm_flags keeps the core from merging a watched VMA with another one
+ *   (vma_watch_writes()).
+ * - Entries that are made later are made by faults. A read gets a clean entry
+ *   with vm_page_prot (set_pte_range(), do_set_pmd(); 6.1: do_set_pte()), a
+ *   write a dirty and writable one, but only after ->fault() has given the
+ *   process a page of its own and ->page_mkwrite() has agreed. What is dirty is
+ *   the process's own, until the next fork brings us here again.
+ * - A folio is a process's own as a whole or not at all, so nothing is lost if
+ *   the core takes the dirt of one of its entries for that of all (mprotect's
+ *   batches since 6.17).
+ * - A fault on a read-only entry asks page_mkwrite (do_wp_page(),
+ *   wp_page_shared(); wp_huge_pmd() unmaps a PMD first, by __split_huge_pmd()),
+ *   also if it only meant to take an asynchronous userfaultfd mark away.
+ *   get_user_pages() for write faults first, and FOLL_FORCE has no power over
+ *   shared mappings (can_follow_write_pmd(), check_vma_flags()).
+ * - What else changes entries gives no right to write: clear_soft_dirty() and
+ *   PAGEMAP_SCAN take it away, mremap and MADV_COLD carry the bits along, and a
+ *   migration entry says what the entry was (remove_migration_pmd() makes dirty
+ *   only what was dirty).
+ * - The child begins without entries: either nothing is copied
+ *   (vma_needs_copy()), or vma_fork() sees to it.
+ *
+ * Soft-dirty, userfaultfd and accessed bits stay. The dirt goes to the folio, as
+ * when an entry is unmapped.
+ *
  * dup_mmap(), which brings us here, flushes the TLBs before the child runs.
  * Until then other threads may write on, as to anonymous memory that is forked.
  * get_user_pages_fast() that has seen the old entry takes its reference before
@@ -101,16 +139,50 @@ bool dph_pagetable_protect(struct vm_area_struct *vma, unsigned long haddr)
 	pmd_t *pmd = pagetable_pmd(mm, haddr);
 	spinlock_t *ptl;
 	bool huge;
+	pmd_t old;
 
 	/* Secondary MMUs would have to be told, by calls that modules don't see. */
 	if (!pmd || mm_has_notifiers(mm))
 		return false;
 	ptl = pmd_lock(mm, pmd);
-	huge = pmd_trans_huge(*pmd);
-	if (huge)
-		pmdp_set_wrprotect(mm, haddr, pmd);
+	old = *pmd;
+	huge = pmd_trans_huge(old);
+	if (huge) {
+		/* A processor may have made it dirty in between: that goes too. */
+		old = pmdp_establish(vma, haddr, pmd,
+				     pmd_mkclean(pmd_wrprotect(old)));
+		if (pmd_dirty(old))
+			folio_mark_dirty(page_folio(pmd_page(old)));
+	}
 	spin_unlock(ptl);
 	return huge;
+}
+
+static void pagetable_flush_cpu(void *unused)
+{
+	dph_compat_flush_this_cpu();
+}
+
+/* No CPU has anything cached of the mm's page tables afterwards. */
+static void pagetable_flush(struct mm_struct *mm)
+{
+	/* inc_mm_tlb_gen(), which modules don't see. A full barrier. */
+	atomic64_inc_return(&mm->context.tlb_gen);
+	on_each_cpu_mask(dph_compat_tlb_cpus(mm), pagetable_flush_cpu, NULL, true);
+}
+
+/*
+ * Another thread may be in the midst of a write: "execution on some processors
+ * may result in the entry's dirty flag being set and the entry's R/W flag being
+ * clear" (Intel SDM volume 3, 4.8), the very entry that must not be. After a
+ * flush no processor knows that the entry was writable.
+ */
+bool dph_pagetable_settle(struct mm_struct *mm)
+{
+	if (atomic_read(&mm->mm_users) == 1 || dph_compat_dirty_is_writable())
+		return false;
+	pagetable_flush(mm);
+	return true;
 }
 
 static bool pagetable_empty(pmd_t pmd)
