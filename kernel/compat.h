@@ -18,6 +18,17 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /**
+ * vm_flags_set() - set flags; see vm_flags_clear()
+ * @vma:	the VMA
+ * @flags:	which ones
+ */
+static inline void vm_flags_set(struct vm_area_struct *vma,
+				unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
+/**
  * vm_flags_clear() - clear flags; since 6.3 they are read-only for others
  * @vma:	the VMA
  * @flags:	which ones

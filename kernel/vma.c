@@ -18,9 +18,23 @@
 static const struct vm_operations_struct vma_plain_ops;
 static const struct vm_operations_struct vma_forked_ops;
 
-/* From now on the core asks before it makes an entry writable. */
+/*
+ * From now on the core asks before it makes an entry writable.
+ *
+ * Newer kernels (of ours, 6.12 and 7.3) extend a VMA over a part of its neighbour
+ * if both have the same file and flags (is_mergeable_vma()), without a look at
+ * vm_ops: writes to that part would no longer be watched. So watched VMAs have a
+ * flag that others don't have. VM_NORESERVE has no other meaning here: shared
+ * mappings are not accounted (accountable_mapping(), and a test in
+ * mprotect_fixup()), and only mmap lets a user set it, where we clear it.
+ *
+ * dup_mmap() brings us here for both sides with both mmap_locks held for write
+ * and the parent's VMA write-locked. It has copied the parent's flags before, so
+ * the child's VMA gets the mark too.
+ */
 static void vma_watch_writes(struct vm_area_struct *vma)
 {
+	vm_flags_set(vma, VM_NORESERVE);
 	vma->vm_ops = &vma_forked_ops;
 	/* What vma_set_page_prot() does for a VMA with page_mkwrite. */
 	WRITE_ONCE(vma->vm_page_prot,
@@ -37,6 +51,7 @@ static void vma_unwatch_writes(struct dph_region *r)
 		/* A VMA that userfaultfd watches too stays as it is. */
 		if (dph_region_of(vma) != r || userfaultfd_wp(vma))
 			continue;
+		vm_flags_clear(vma, VM_NORESERVE);
 		vma->vm_ops = &vma_plain_ops;
 		WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
 	}
@@ -258,7 +273,8 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
-	vm_flags_clear(vma, VM_MAYEXEC);
+	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
+	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);
 	err = 0;
 put_file:
 	fput(file);
