@@ -67,6 +67,25 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 #endif
 
 /**
+ * dph_compat_soft_dirty_tracked() - are first writes to be seen for soft-dirty?
+ * @vma:	the VMA
+ *
+ * That is vma_soft_dirty_enabled(), which modules don't see. Since 6.18
+ * hardware may lack the bit.
+ *
+ * Return: true if they are
+ */
+static inline bool dph_compat_soft_dirty_tracked(struct vm_area_struct *vma)
+{
+#ifdef pgtable_supports_soft_dirty
+	if (!pgtable_supports_soft_dirty())
+		return false;
+#endif
+	return IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) &&
+	       !(vma->vm_flags & VM_SOFTDIRTY);
+}
+
+/**
  * dph_compat_zap_vma() - drop page-table entries
  * @vma:	the VMA that has them all
  * @start:	address of the first page

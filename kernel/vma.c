@@ -19,6 +19,23 @@ static const struct vm_operations_struct vma_plain_ops;
 static const struct vm_operations_struct vma_forked_ops;
 
 /*
+ * What vma_set_page_prot() does, which modules don't see: with the right to
+ * write in vm_page_prot, a page that was only read could be written without a
+ * fault. Those who must hear of a first write (vma_wants_writenotify()) are we,
+ * if we watch, userfaultfd, and soft-dirty tracking.
+ */
+static void vma_set_prot(struct vm_area_struct *vma)
+{
+	unsigned long flags = vma->vm_flags;
+
+	if (vma->vm_ops->page_mkwrite || userfaultfd_wp(vma) ||
+	    dph_compat_soft_dirty_tracked(vma))
+		flags &= ~VM_SHARED;
+	/* Read without mmap_lock, by remove_migration_pte() for example. */
+	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(flags));
+}
+
+/*
  * From now on the core asks before it makes an entry writable.
  *
  * Newer kernels (of ours, 6.12 and 7.3) extend a VMA over a part of its neighbour
@@ -36,9 +53,7 @@ static void vma_watch_writes(struct vm_area_struct *vma)
 {
 	vm_flags_set(vma, VM_NORESERVE);
 	vma->vm_ops = &vma_forked_ops;
-	/* What vma_set_page_prot() does for a VMA with page_mkwrite. */
-	WRITE_ONCE(vma->vm_page_prot,
-		   vm_get_page_prot(vma->vm_flags & ~VM_SHARED));
+	vma_set_prot(vma);
 }
 
 /* The opposite, for all VMAs of a region. */
@@ -48,12 +63,11 @@ static void vma_unwatch_writes(struct dph_region *r)
 	struct vm_area_struct *vma;
 
 	for_each_vma(vmi, vma) {
-		/* A VMA that userfaultfd watches too stays as it is. */
-		if (dph_region_of(vma) != r || userfaultfd_wp(vma))
+		if (dph_region_of(vma) != r)
 			continue;
 		vm_flags_clear(vma, VM_NORESERVE);
 		vma->vm_ops = &vma_plain_ops;
-		WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
+		vma_set_prot(vma);
 	}
 }
 
