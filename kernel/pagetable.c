@@ -17,12 +17,21 @@
 #include "pagetable.h"
 #include "policy.h"
 
+static bool pagetable_is_table(pmd_t pmd)
+{
+	return pmd_present(pmd) && !pmd_trans_huge(pmd);
+}
+
 /*
  * finish_fault() maps the whole folio by a PMD when the PMD is empty. For a
  * folio that isn't full that would show the process memory it did not write:
- * so install the page table that __do_fault() has allocated already. It stays:
- * only munmap, mremap and dph_pagetable_retract() take tables away, and all of
- * them need mmap_lock for write.
+ * so install the page table that __do_fault() has allocated already.
+ *
+ * Before 6.14 it stays: only munmap, mremap and dph_pagetable_retract() take
+ * tables away, and all of them need mmap_lock for write. Since then
+ * MADV_DONTNEED frees empty ones with the lock held for read (try_to_free_pte()),
+ * so it may be gone when finish_fault() comes. Then dph_block_allow_huge()
+ * keeps the core from mapping a PMD.
  */
 bool dph_pagetable_force_small(struct vm_fault *vmf)
 {
@@ -30,6 +39,8 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 	spinlock_t *ptl;
 	bool table;
 
+	if (pagetable_is_table(READ_ONCE(*vmf->pmd)))
+		return true;
 	ptl = pmd_lock(mm, vmf->pmd);
 	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte) {
 		mm_inc_nr_ptes(mm);
@@ -38,7 +49,7 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
 		vmf->prealloc_pte = NULL;
 	}
-	table = !pmd_none(*vmf->pmd) && !pmd_trans_huge(*vmf->pmd);
+	table = pagetable_is_table(*vmf->pmd);
 	spin_unlock(ptl);
 	return table;
 }
@@ -46,9 +57,7 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 /* Not where an IOMMU walks the table: its caches can't be flushed from here. */
 bool dph_pagetable_retractable(struct vm_fault *vmf)
 {
-	pmd_t pmd = READ_ONCE(*vmf->pmd);
-
-	return pmd_present(pmd) && !pmd_trans_huge(pmd) &&
+	return pagetable_is_table(READ_ONCE(*vmf->pmd)) &&
 	       !dph_compat_mm_has_pasid(vmf->vma->vm_mm);
 }
 
