@@ -10,6 +10,13 @@
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
+/* Has each page table a lock of its own? Else the mm has one for all. */
+#ifdef USE_SPLIT_PTE_PTLOCKS	/* until 6.11 */
+#define DPH_COMPAT_SPLIT_PTLOCKS	USE_SPLIT_PTE_PTLOCKS
+#else
+#define DPH_COMPAT_SPLIT_PTLOCKS	IS_ENABLED(CONFIG_SPLIT_PTE_PTLOCKS)
+#endif
+
 /**
  * dph_compat_pte_free() - free a page table that a user's mapping had
  * @table:	its page

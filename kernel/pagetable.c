@@ -208,9 +208,18 @@ static bool pagetable_empty(pmd_t pmd)
 /*
  * Why it is safe to take a page table away: mmap_lock and the VMA lock keep out
  * everything that walks the table in order to fill it, and everything else that
- * frees tables. Rmap walkers don't come here, as our folios have no mapping.
- * What is left:
+ * frees tables. What is left:
  *
+ * - Those who come by way of the file. A fault of this process in another VMA
+ *   that shows the same block holds only that VMA's lock, from 6.7 on, and drops
+ *   entries in ours (dph_vmas_zap()); it doesn't fill any. Such walkers lock the
+ *   table (pte_offset_map_lock()) and then look at the PMD again: so we clear it
+ *   with the table's lock held, as retract_page_tables() does, and free the table
+ *   after an RCU grace period. On 6.1 they don't look again, but there a fault
+ *   holds mmap_lock. The core's reverse map would come in the same way, and on
+ *   6.1 only i_mmap_lock_write() would keep it out; but it doesn't come here, as
+ *   our folios have no mapping (rmap_walk_file()). Whoever gives them one must
+ *   take that lock here.
  * - CPUs that hold a translation or the address of the table in their
  *   paging-structure caches. After the PMD is clear we raise the mm's TLB
  *   generation and then interrupt all CPUs of mm_cpumask, which flush all.
@@ -231,8 +240,8 @@ static bool pagetable_empty(pmd_t pmd)
 bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	spinlock_t *pml;
-	pgtable_t table;
+	spinlock_t *pml, *ptl;
+	pgtable_t table = NULL;
 	pmd_t *pmd = pagetable_pmd(mm, haddr);
 
 	if (!pmd || pmd_none(*pmd) || pmd_trans_huge(*pmd))
@@ -240,21 +249,25 @@ bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 	dph_compat_zap_vma(vma, haddr, PMD_SIZE);
 
 	pml = pmd_lock(mm, pmd);
-	if (!pmd_present(*pmd) || pmd_trans_huge(*pmd)) {
+	if (!pagetable_is_table(*pmd)) {
 		spin_unlock(pml);
 		return false;
 	}
-	/* Nobody fills entries now, so pte_lockptr() isn't needed as well. */
-	table = pagetable_empty(*pmd) ? pmd_pgtable(*pmd) : NULL;
-	if (table)
+	ptl = pte_lockptr(mm, pmd);
+	/* Else both are one lock. */
+	if (DPH_COMPAT_SPLIT_PTLOCKS)
+		spin_lock_nested(ptl, SINGLE_DEPTH_NESTING);
+	if (pagetable_empty(*pmd)) {
+		table = pmd_pgtable(*pmd);
 		pmd_clear(pmd);
+	}
+	if (DPH_COMPAT_SPLIT_PTLOCKS)
+		spin_unlock(ptl);
 	spin_unlock(pml);
 	if (!table)
 		return false;
 
-	/* inc_mm_tlb_gen(), which modules don't see. A full barrier. */
-	atomic64_inc_return(&mm->context.tlb_gen);
-	on_each_cpu_mask(dph_compat_tlb_cpus(mm), pagetable_flush_cpu, NULL, true);
+	pagetable_flush(mm);
 	mm_dec_nr_ptes(mm);
 	call_rcu(&table->rcu_head, pagetable_rcu_free);
 	return true;
