@@ -141,6 +141,43 @@ dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
 #endif
 }
 
+/*
+ * Kernels that free an empty page table under mmap_lock for read (6.14, with
+ * CONFIG_PT_RECLAIM), but don't look at i_size yet before they map a PMD (6.18,
+ * 6.17.9).
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 9)
+#ifndef CONFIG_MEMORY_FAILURE
+#error "dphuge needs CONFIG_MEMORY_FAILURE on Linux 6.14 to 6.17.8"
+#endif
+#define DPH_COMPAT_TABLES_VANISH
+#endif
+
+/**
+ * dph_compat_allow_pmd() - may the core map a folio by a PMD?
+ * @folio:	an order-9 folio, locked
+ * @allow:	true if it may
+ *
+ * On most kernels the folio's index says that, or a page table that stays in
+ * place. On those that have neither, do_set_pmd() still refuses a folio which
+ * has a page that was poisoned, as that must be mapped alone.
+ */
+static inline void dph_compat_allow_pmd(struct folio *folio, bool allow)
+{
+#ifdef DPH_COMPAT_TABLES_VANISH
+	long i;
+
+	/* A flag that memory_failure() has set stays, of course. */
+	for (i = 0; allow && i < folio_nr_pages(folio); i++)
+		allow = !PageHWPoison(folio_page(folio, i));
+	if (allow)
+		folio_clear_has_hwpoisoned(folio);
+	else
+		folio_set_has_hwpoisoned(folio);
+#endif
+}
+
 /**
  * dph_compat_pmd_refused() - will the core refuse PMDs here?
  * @vma:	the VMA
