@@ -130,8 +130,11 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
  *   PAGEMAP_SCAN take it away, mremap and MADV_COLD carry the bits along, and a
  *   migration entry says what the entry was (remove_migration_pmd() makes dirty
  *   only what was dirty).
- * - The child begins without entries: either nothing is copied
- *   (vma_needs_copy()), or vma_fork() sees to it.
+ * - The child begins without entries. dup_mmap() copies some if userfaultfd
+ *   protects the child's VMA or there may be guard pages (vma_needs_copy()), and
+ *   those with the right to write, as memory is shared. But it does so after it
+ *   has called us, when none is left to copy (copy_huge_pmd() leaves PMDs of
+ *   files out); where it still does so before, vma_fork() drops them.
  *
  * Soft-dirty, userfaultfd and accessed bits stay. The dirt goes to the folio, as
  * when an entry is unmapped.

@@ -143,6 +143,10 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 	parent->space.forked = true;
 	child->space.forked = true;
 	vma_watch_writes(vma);
+	/* Before 6.9 dup_mmap() copies entries, if any, before it calls open. */
+	if (userfaultfd_wp(vma))
+		dph_compat_zap_vma(vma, vma->vm_start,
+				   vma->vm_end - vma->vm_start);
 	if (WARN_ON_ONCE(!pvma || pvma->vm_private_data != &parent->space))
 		return;
 	vma_watch_writes(pvma);
