@@ -17,6 +17,7 @@
 #include <linux/pagemap.h>
 
 #include "block.h"
+#include "compat.h"
 #include "vmas.h"
 
 /*
@@ -70,9 +71,11 @@ void dph_block_allow_huge(const struct dph_block *b, struct page *page)
 {
 	struct folio *core = page_folio(page);
 
-	if (b->folio && core == b->folio->core)
-		core->index = dph_block_huge(b) ? b->idx << DPH_BLOCK_SHIFT :
-						  DPH_FOLIO_INDEX_OUTSIDE;
+	if (!b->folio || core != b->folio->core)
+		return;
+	core->index = dph_block_huge(b) ? b->idx << DPH_BLOCK_SHIFT :
+					  DPH_FOLIO_INDEX_OUTSIDE;
+	dph_compat_allow_pmd(core, dph_block_huge(b));
 }
 
 /*

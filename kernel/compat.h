@@ -18,6 +18,17 @@
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 /**
+ * vm_flags_set() - set flags; see vm_flags_clear()
+ * @vma:	the VMA
+ * @flags:	which ones
+ */
+static inline void vm_flags_set(struct vm_area_struct *vma,
+				unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
+/**
  * vm_flags_clear() - clear flags; since 6.3 they are read-only for others
  * @vma:	the VMA
  * @flags:	which ones
@@ -54,6 +65,25 @@ static inline void release_fault_lock(struct vm_fault *vmf)
 	mmap_read_unlock(vmf->vma->vm_mm);
 }
 #endif
+
+/**
+ * dph_compat_soft_dirty_tracked() - are first writes to be seen for soft-dirty?
+ * @vma:	the VMA
+ *
+ * That is vma_soft_dirty_enabled(), which modules don't see. Since 6.18
+ * hardware may lack the bit.
+ *
+ * Return: true if they are
+ */
+static inline bool dph_compat_soft_dirty_tracked(struct vm_area_struct *vma)
+{
+#ifdef pgtable_supports_soft_dirty
+	if (!pgtable_supports_soft_dirty())
+		return false;
+#endif
+	return IS_ENABLED(CONFIG_MEM_SOFT_DIRTY) &&
+	       !(vma->vm_flags & VM_SOFTDIRTY);
+}
 
 /**
  * dph_compat_zap_vma() - drop page-table entries
@@ -108,6 +138,43 @@ dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
 	return vma_alloc_folio(gfp, order, vma, addr, order > 0);
 #else
 	return vma_alloc_folio(gfp, order, vma, addr);
+#endif
+}
+
+/*
+ * Kernels that free an empty page table under mmap_lock for read (6.14, with
+ * CONFIG_PT_RECLAIM), but don't look at i_size yet before they map a PMD (6.18,
+ * 6.17.9).
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(6, 17, 9)
+#ifndef CONFIG_MEMORY_FAILURE
+#error "dphuge needs CONFIG_MEMORY_FAILURE on Linux 6.14 to 6.17.8"
+#endif
+#define DPH_COMPAT_TABLES_VANISH
+#endif
+
+/**
+ * dph_compat_allow_pmd() - may the core map a folio by a PMD?
+ * @folio:	an order-9 folio, locked
+ * @allow:	true if it may
+ *
+ * On most kernels the folio's index says that, or a page table that stays in
+ * place. On those that have neither, do_set_pmd() still refuses a folio which
+ * has a page that was poisoned, as that must be mapped alone.
+ */
+static inline void dph_compat_allow_pmd(struct folio *folio, bool allow)
+{
+#ifdef DPH_COMPAT_TABLES_VANISH
+	long i;
+
+	/* A flag that memory_failure() has set stays, of course. */
+	for (i = 0; allow && i < folio_nr_pages(folio); i++)
+		allow = !PageHWPoison(folio_page(folio, i));
+	if (allow)
+		folio_clear_has_hwpoisoned(folio);
+	else
+		folio_set_has_hwpoisoned(folio);
 #endif
 }
 

@@ -10,6 +10,13 @@
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
 
+/* Has each page table a lock of its own? Else the mm has one for all. */
+#ifdef USE_SPLIT_PTE_PTLOCKS	/* until 6.11 */
+#define DPH_COMPAT_SPLIT_PTLOCKS	USE_SPLIT_PTE_PTLOCKS
+#else
+#define DPH_COMPAT_SPLIT_PTLOCKS	IS_ENABLED(CONFIG_SPLIT_PTE_PTLOCKS)
+#endif
+
 /**
  * dph_compat_pte_free() - free a page table that a user's mapping had
  * @table:	its page
@@ -53,6 +60,23 @@ static inline void dph_compat_flush_this_cpu(void)
 	cr4 = native_read_cr4();
 	asm volatile("mov %0, %%cr4" : : "r" (cr4 ^ X86_CR4_PGE) : "memory");
 	asm volatile("mov %0, %%cr4" : : "r" (cr4) : "memory");
+#endif
+}
+
+/**
+ * dph_compat_dirty_is_writable() - does no CPU make a read-only entry dirty?
+ *
+ * Those with shadow stacks don't, as the two together mark a shadow stack.
+ * Before 6.6 the kernel didn't ask for that.
+ *
+ * Return: true if none does
+ */
+static inline bool dph_compat_dirty_is_writable(void)
+{
+#ifdef X86_FEATURE_SHSTK
+	return boot_cpu_has(X86_FEATURE_SHSTK);
+#else
+	return false;
 #endif
 }
 

@@ -128,6 +128,10 @@ vm_fault_t dph_fault(struct vm_fault *vmf)
 	return VM_FAULT_LOCKED;
 }
 
+/*
+ * The first write to a page comes by here right after ->fault(), which has
+ * unlocked the page in between: what it said of the block may be true no more.
+ */
 vm_fault_t dph_fault_mkwrite(struct vm_fault *vmf)
 {
 	struct dph_space *space = vmf->vma->vm_private_data;
@@ -143,8 +147,11 @@ vm_fault_t dph_fault_mkwrite(struct vm_fault *vmf)
 	mutex_lock(&b->lock);
 	if (dph_block_page(b, i) != vmf->page) {
 		/* Replaced or discarded since; its entry is gone as well. */
+	} else if (!dph_block_huge(b) && !dph_pagetable_force_small(vmf)) {
+		/* Some of the block was discarded since ->fault(). */
 	} else if (dph_cow_writable(b, i, vmf->page)) {
 		lock_page(vmf->page);
+		dph_block_allow_huge(b, vmf->page);
 		ret = VM_FAULT_LOCKED;
 	} else {
 		int err = dph_cow_break(b, vmf, i);

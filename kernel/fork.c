@@ -29,11 +29,29 @@ static void fork_zap(struct dph_region *r, pgoff_t first, unsigned long n)
 	dph_vmas_zap(r->space.mapping, &r->space, first, n);
 }
 
+/* What dph_fork_protect() has protected must be clean. */
+static void fork_protect_again(struct dph_region *parent,
+			       struct vm_area_struct *pvma)
+{
+	unsigned long idx = dph_vmas_first(pvma) >> DPH_BLOCK_SHIFT;
+	unsigned long last = dph_vmas_last(pvma) >> DPH_BLOCK_SHIFT;
+	struct dph_block *b;
+
+	xa_for_each_range(&parent->space.blocks, idx, b, idx, last) {
+		unsigned long addr = dph_vmas_block_address(pvma, idx);
+
+		if (dph_vmas_pmd_possible(pvma, addr))
+			dph_pagetable_protect(pvma, addr);
+		cond_resched();
+	}
+}
+
 void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma)
 {
 	pgoff_t first = dph_vmas_first(pvma), end = dph_vmas_last(pvma) + 1;
 	unsigned long idx = first >> DPH_BLOCK_SHIFT;
 	unsigned long last = (end - 1) >> DPH_BLOCK_SHIFT;
+	bool any_protected = false;
 	struct dph_block *b;
 
 	/* Another VMA may map the same blocks. */
@@ -52,10 +70,13 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma)
 		if (first < start)
 			fork_zap(parent, first, start - first);
 		first = start + DPH_BLOCK_PAGES;
+		any_protected = true;
 		cond_resched();
 	}
 	if (first < end)
 		fork_zap(parent, first, end - first);
+	if (any_protected && dph_pagetable_settle(parent->member.mm))
+		fork_protect_again(parent, pvma);
 }
 
 void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,

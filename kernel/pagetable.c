@@ -17,12 +17,21 @@
 #include "pagetable.h"
 #include "policy.h"
 
+static bool pagetable_is_table(pmd_t pmd)
+{
+	return pmd_present(pmd) && !pmd_trans_huge(pmd);
+}
+
 /*
  * finish_fault() maps the whole folio by a PMD when the PMD is empty. For a
  * folio that isn't full that would show the process memory it did not write:
- * so install the page table that __do_fault() has allocated already. It stays:
- * only munmap, mremap and dph_pagetable_retract() take tables away, and all of
- * them need mmap_lock for write.
+ * so install the page table that __do_fault() has allocated already.
+ *
+ * Before 6.14 it stays: only munmap, mremap and dph_pagetable_retract() take
+ * tables away, and all of them need mmap_lock for write. Since then
+ * MADV_DONTNEED frees empty ones with the lock held for read (try_to_free_pte()),
+ * so it may be gone when finish_fault() comes. Then dph_block_allow_huge()
+ * keeps the core from mapping a PMD.
  */
 bool dph_pagetable_force_small(struct vm_fault *vmf)
 {
@@ -30,6 +39,8 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 	spinlock_t *ptl;
 	bool table;
 
+	if (pagetable_is_table(READ_ONCE(*vmf->pmd)))
+		return true;
 	ptl = pmd_lock(mm, vmf->pmd);
 	if (pmd_none(*vmf->pmd) && vmf->prealloc_pte) {
 		mm_inc_nr_ptes(mm);
@@ -38,7 +49,7 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 		pmd_populate(mm, vmf->pmd, vmf->prealloc_pte);
 		vmf->prealloc_pte = NULL;
 	}
-	table = !pmd_none(*vmf->pmd) && !pmd_trans_huge(*vmf->pmd);
+	table = pagetable_is_table(*vmf->pmd);
 	spin_unlock(ptl);
 	return table;
 }
@@ -46,18 +57,11 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 /* Not where an IOMMU walks the table: its caches can't be flushed from here. */
 bool dph_pagetable_retractable(struct vm_fault *vmf)
 {
-	pmd_t pmd = READ_ONCE(*vmf->pmd);
-
-	return pmd_present(pmd) && !pmd_trans_huge(pmd) &&
+	return pagetable_is_table(READ_ONCE(*vmf->pmd)) &&
 	       !dph_compat_mm_has_pasid(vmf->vma->vm_mm);
 }
 
 static_assert(PMD_SHIFT - PAGE_SHIFT == DPH_BLOCK_SHIFT);
-
-static void pagetable_flush_cpu(void *unused)
-{
-	dph_compat_flush_this_cpu();
-}
 
 static void pagetable_rcu_free(struct rcu_head *rcu)
 {
@@ -89,6 +93,52 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
 }
 
 /*
+ * After a fork no entry of either side may become writable before the driver
+ * has been asked (dph_fault_mkwrite()). Why that holds:
+ *
+ * - What the parent has mapped by page tables is unmapped. What it has mapped
+ *   by PMDs becomes read-only *and clean*, in one step. The core takes a dirty
+ *   entry of a shared mapping to mean that the file system has been told of the
+ *   write, and may then make it writable without a fault
+ *   (can_change_pte_writable(), since 6.17 can_change_shared_pte_writable(), and
+ *   can_change_pmd_writable()). It does so for mprotect, pkey_mprotect and
+ *   userfaultfd (change_pte_range(), change_huge_pmd(); uffd_wp_range() for
+ *   UFFDIO_WRITEPROTECT and when a userfaultfd leaves) and for NUMA hinting
+ *   (do_numa_page(), do_huge_pmd_numa_page()). For a clean entry all of them
+ *   leave it to the fault. The same holds for an entry that hinting has made
+ *   PROT_NONE before the fork: that keeps its dirt, and on 6.1 even its right to
+ *   write (pmd_savedwrite()).
+ * - The VMAs are watched: page_mkwrite makes vma_wants_writenotify() true, so
+ *   vm_page_prot has no right to write, whoever sets it anew
+ *   (vma_set_page_prot()), and pmd_modify() and pte_modify() don't give it. A
+ *   mark in vm_flags keeps the core from merging a watched VMA with another one
+ *   (vma_watch_writes()).
+ * - Entries that are made later are made by faults. A read gets a clean entry
+ *   with vm_page_prot (set_pte_range(), do_set_pmd(); 6.1: do_set_pte()), a
+ *   write a dirty and writable one, but only after ->fault() has given the
+ *   process a page of its own and ->page_mkwrite() has agreed. What is dirty is
+ *   the process's own, until the next fork brings us here again.
+ * - A folio is a process's own as a whole or not at all, so nothing is lost if
+ *   the core takes the dirt of one of its entries for that of all (mprotect's
+ *   batches since 6.17).
+ * - A fault on a read-only entry asks page_mkwrite (do_wp_page(),
+ *   wp_page_shared(); wp_huge_pmd() unmaps a PMD first, by __split_huge_pmd()),
+ *   also if it only meant to take an asynchronous userfaultfd mark away.
+ *   get_user_pages() for write faults first, and FOLL_FORCE has no power over
+ *   shared mappings (can_follow_write_pmd(), check_vma_flags()).
+ * - What else changes entries gives no right to write: clear_soft_dirty() and
+ *   PAGEMAP_SCAN take it away, mremap and MADV_COLD carry the bits along, and a
+ *   migration entry says what the entry was (remove_migration_pmd() makes dirty
+ *   only what was dirty).
+ * - The child begins without entries. dup_mmap() copies some if userfaultfd
+ *   protects the child's VMA or there may be guard pages (vma_needs_copy()), and
+ *   those with the right to write, as memory is shared. But it does so after it
+ *   has called us, when none is left to copy (copy_huge_pmd() leaves PMDs of
+ *   files out); where it still does so before, vma_fork() drops them.
+ *
+ * Soft-dirty, userfaultfd and accessed bits stay. The dirt goes to the folio, as
+ * when an entry is unmapped.
+ *
  * dup_mmap(), which brings us here, flushes the TLBs before the child runs.
  * Until then other threads may write on, as to anonymous memory that is forked.
  * get_user_pages_fast() that has seen the old entry takes its reference before
@@ -101,16 +151,50 @@ bool dph_pagetable_protect(struct vm_area_struct *vma, unsigned long haddr)
 	pmd_t *pmd = pagetable_pmd(mm, haddr);
 	spinlock_t *ptl;
 	bool huge;
+	pmd_t old;
 
 	/* Secondary MMUs would have to be told, by calls that modules don't see. */
 	if (!pmd || mm_has_notifiers(mm))
 		return false;
 	ptl = pmd_lock(mm, pmd);
-	huge = pmd_trans_huge(*pmd);
-	if (huge)
-		pmdp_set_wrprotect(mm, haddr, pmd);
+	old = *pmd;
+	huge = pmd_trans_huge(old);
+	if (huge) {
+		/* A processor may have made it dirty in between: that goes too. */
+		old = pmdp_establish(vma, haddr, pmd,
+				     pmd_mkclean(pmd_wrprotect(old)));
+		if (pmd_dirty(old))
+			folio_mark_dirty(page_folio(pmd_page(old)));
+	}
 	spin_unlock(ptl);
 	return huge;
+}
+
+static void pagetable_flush_cpu(void *unused)
+{
+	dph_compat_flush_this_cpu();
+}
+
+/* No CPU has anything cached of the mm's page tables afterwards. */
+static void pagetable_flush(struct mm_struct *mm)
+{
+	/* inc_mm_tlb_gen(), which modules don't see. A full barrier. */
+	atomic64_inc_return(&mm->context.tlb_gen);
+	on_each_cpu_mask(dph_compat_tlb_cpus(mm), pagetable_flush_cpu, NULL, true);
+}
+
+/*
+ * Another thread may be in the midst of a write: "execution on some processors
+ * may result in the entry's dirty flag being set and the entry's R/W flag being
+ * clear" (Intel SDM volume 3, 4.8), the very entry that must not be. After a
+ * flush no processor knows that the entry was writable.
+ */
+bool dph_pagetable_settle(struct mm_struct *mm)
+{
+	if (atomic_read(&mm->mm_users) == 1 || dph_compat_dirty_is_writable())
+		return false;
+	pagetable_flush(mm);
+	return true;
 }
 
 static bool pagetable_empty(pmd_t pmd)
@@ -127,9 +211,18 @@ static bool pagetable_empty(pmd_t pmd)
 /*
  * Why it is safe to take a page table away: mmap_lock and the VMA lock keep out
  * everything that walks the table in order to fill it, and everything else that
- * frees tables. Rmap walkers don't come here, as our folios have no mapping.
- * What is left:
+ * frees tables. What is left:
  *
+ * - Those who come by way of the file. A fault of this process in another VMA
+ *   that shows the same block holds only that VMA's lock, from 6.7 on, and drops
+ *   entries in ours (dph_vmas_zap()); it doesn't fill any. Such walkers lock the
+ *   table (pte_offset_map_lock()) and then look at the PMD again: so we clear it
+ *   with the table's lock held, as retract_page_tables() does, and free the table
+ *   after an RCU grace period. On 6.1 they don't look again, but there a fault
+ *   holds mmap_lock. The core's reverse map would come in the same way, and on
+ *   6.1 only i_mmap_lock_write() would keep it out; but it doesn't come here, as
+ *   our folios have no mapping (rmap_walk_file()). Whoever gives them one must
+ *   take that lock here.
  * - CPUs that hold a translation or the address of the table in their
  *   paging-structure caches. After the PMD is clear we raise the mm's TLB
  *   generation and then interrupt all CPUs of mm_cpumask, which flush all.
@@ -150,8 +243,8 @@ static bool pagetable_empty(pmd_t pmd)
 bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 {
 	struct mm_struct *mm = vma->vm_mm;
-	spinlock_t *pml;
-	pgtable_t table;
+	spinlock_t *pml, *ptl;
+	pgtable_t table = NULL;
 	pmd_t *pmd = pagetable_pmd(mm, haddr);
 
 	if (!pmd || pmd_none(*pmd) || pmd_trans_huge(*pmd))
@@ -159,21 +252,25 @@ bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 	dph_compat_zap_vma(vma, haddr, PMD_SIZE);
 
 	pml = pmd_lock(mm, pmd);
-	if (!pmd_present(*pmd) || pmd_trans_huge(*pmd)) {
+	if (!pagetable_is_table(*pmd)) {
 		spin_unlock(pml);
 		return false;
 	}
-	/* Nobody fills entries now, so pte_lockptr() isn't needed as well. */
-	table = pagetable_empty(*pmd) ? pmd_pgtable(*pmd) : NULL;
-	if (table)
+	ptl = pte_lockptr(mm, pmd);
+	/* Else both are one lock. */
+	if (DPH_COMPAT_SPLIT_PTLOCKS)
+		spin_lock_nested(ptl, SINGLE_DEPTH_NESTING);
+	if (pagetable_empty(*pmd)) {
+		table = pmd_pgtable(*pmd);
 		pmd_clear(pmd);
+	}
+	if (DPH_COMPAT_SPLIT_PTLOCKS)
+		spin_unlock(ptl);
 	spin_unlock(pml);
 	if (!table)
 		return false;
 
-	/* inc_mm_tlb_gen(), which modules don't see. A full barrier. */
-	atomic64_inc_return(&mm->context.tlb_gen);
-	on_each_cpu_mask(dph_compat_tlb_cpus(mm), pagetable_flush_cpu, NULL, true);
+	pagetable_flush(mm);
 	mm_dec_nr_ptes(mm);
 	call_rcu(&table->rcu_head, pagetable_rcu_free);
 	return true;

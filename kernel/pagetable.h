@@ -40,8 +40,8 @@ bool dph_pagetable_retractable(struct vm_fault *vmf);
 bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr);
 
 /**
- * dph_pagetable_protect() - for a fork: make the PMD of a block read-only
- * @vma:	in which the block lies
+ * dph_pagetable_protect() - for a fork: make a block's PMD read-only and clean
+ * @vma:	in which the block lies; its writes are watched
  * @haddr:	its address
  *
  * This costs less than to unmap, and reads go on without a fault.
@@ -51,6 +51,16 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr);
  * then it must be unmapped instead
  */
 bool dph_pagetable_protect(struct vm_area_struct *vma, unsigned long haddr);
+
+/**
+ * dph_pagetable_settle() - end writes that began before PMDs were protected
+ * @mm:		the address space, some of whose PMDs have been protected
+ *
+ * Context: mmap_lock is held for write.
+ * Return: true if such a write may have made a PMD dirty again: then
+ * dph_pagetable_protect() must be called for all of them once more
+ */
+bool dph_pagetable_settle(struct mm_struct *mm);
 
 /**
  * dph_pagetable_retract() - unmap a block and take its page table away

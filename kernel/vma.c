@@ -18,13 +18,42 @@
 static const struct vm_operations_struct vma_plain_ops;
 static const struct vm_operations_struct vma_forked_ops;
 
-/* From now on the core asks before it makes an entry writable. */
+/*
+ * What vma_set_page_prot() does, which modules don't see: with the right to
+ * write in vm_page_prot, a page that was only read could be written without a
+ * fault. Those who must hear of a first write (vma_wants_writenotify()) are we,
+ * if we watch, userfaultfd, and soft-dirty tracking.
+ */
+static void vma_set_prot(struct vm_area_struct *vma)
+{
+	unsigned long flags = vma->vm_flags;
+
+	if (vma->vm_ops->page_mkwrite || userfaultfd_wp(vma) ||
+	    dph_compat_soft_dirty_tracked(vma))
+		flags &= ~VM_SHARED;
+	/* Read without mmap_lock, by remove_migration_pte() for example. */
+	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(flags));
+}
+
+/*
+ * From now on the core asks before it makes an entry writable.
+ *
+ * Newer kernels (of ours, 6.12 and 7.3) extend a VMA over a part of its neighbour
+ * if both have the same file and flags (is_mergeable_vma()), without a look at
+ * vm_ops: writes to that part would no longer be watched. So watched VMAs have a
+ * flag that others don't have. VM_NORESERVE has no other meaning here: shared
+ * mappings are not accounted (accountable_mapping(), and a test in
+ * mprotect_fixup()), and only mmap lets a user set it, where we clear it.
+ *
+ * dup_mmap() brings us here for both sides with both mmap_locks held for write
+ * and the parent's VMA write-locked. It has copied the parent's flags before, so
+ * the child's VMA gets the mark too.
+ */
 static void vma_watch_writes(struct vm_area_struct *vma)
 {
+	vm_flags_set(vma, VM_NORESERVE);
 	vma->vm_ops = &vma_forked_ops;
-	/* What vma_set_page_prot() does for a VMA with page_mkwrite. */
-	WRITE_ONCE(vma->vm_page_prot,
-		   vm_get_page_prot(vma->vm_flags & ~VM_SHARED));
+	vma_set_prot(vma);
 }
 
 /* The opposite, for all VMAs of a region. */
@@ -34,11 +63,11 @@ static void vma_unwatch_writes(struct dph_region *r)
 	struct vm_area_struct *vma;
 
 	for_each_vma(vmi, vma) {
-		/* A VMA that userfaultfd watches too stays as it is. */
-		if (dph_region_of(vma) != r || userfaultfd_wp(vma))
+		if (dph_region_of(vma) != r)
 			continue;
+		vm_flags_clear(vma, VM_NORESERVE);
 		vma->vm_ops = &vma_plain_ops;
-		WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
+		vma_set_prot(vma);
 	}
 }
 
@@ -114,6 +143,10 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 	parent->space.forked = true;
 	child->space.forked = true;
 	vma_watch_writes(vma);
+	/* Before 6.9 dup_mmap() copies entries, if any, before it calls open. */
+	if (userfaultfd_wp(vma))
+		dph_compat_zap_vma(vma, vma->vm_start,
+				   vma->vm_end - vma->vm_start);
 	if (WARN_ON_ONCE(!pvma || pvma->vm_private_data != &parent->space))
 		return;
 	vma_watch_writes(pvma);
@@ -258,7 +291,8 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
-	vm_flags_clear(vma, VM_MAYEXEC);
+	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
+	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);
 	err = 0;
 put_file:
 	fput(file);
