@@ -9,8 +9,10 @@
  * A page that is pinned when the fork happens, for I/O in flight, stays with
  * the process that pinned it and the child gets a copy at once: else the
  * parent's next write would move it to a copy while the device still writes to
- * the old page (Documentation/core-api/pin_user_pages.rst). On 6.1 O_DIRECT
- * takes plain references, so any reference we can't explain counts as a pin.
+ * the old page (Documentation/core-api/pin_user_pages.rst). O_DIRECT takes plain
+ * references instead of pins, on 6.1 always, and later on NFS, Ceph and 9p. So
+ * any reference we can't explain counts as a pin; a pipe's (vmsplice) does too,
+ * and shows what the parent writes afterwards, as it would without a fork.
  */
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
@@ -29,6 +31,7 @@ static int cow_map_count(struct page *page)
 bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held)
 {
 	struct page *page = dph_overlay_entry(b->over, i);
+	int references;
 
 	if (!page)
 		return dph_block_exclusive(b, held);
@@ -37,8 +40,15 @@ bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held)
 		return false;
 	if (!dph_overlay_page_was_shared(page))
 		return true;
-	/* A relative that is gone may have left a reference in a pipe. */
-	if (page_ref_count(page) != 1 + cow_map_count(page) + (held == page))
+	/*
+	 * A relative that is gone may have left a reference in a pipe. A mapping
+	 * that goes in between is counted as a reference only, so it looks like
+	 * somebody else's, and not the other way round: hence the order.
+	 */
+	references = page_ref_count(page);
+	/* The references are read first. */
+	smp_rmb();
+	if (references != 1 + cow_map_count(page) + (held == page))
 		return false;
 	dph_overlay_page_claim(page);
 	return true;
@@ -181,7 +191,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	return 0;
 }
 
-void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool mapped)
+void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool held)
 {
 	int err = 0;
 
@@ -190,8 +200,7 @@ void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool mapped)
 	if (pb->over)
 		err = cow_share_overlay(pb, cb);
 	if (pb->folio && !err) {
-		if (!dph_folio_shared(pb->folio) &&
-		    folio_ref_count(pb->folio->core) != 1 + mapped) {
+		if (!dph_folio_shared(pb->folio) && held) {
 			err = cow_copy_folio(pb, cb);
 		} else {
 			refcount_inc(&pb->folio->users);

@@ -40,15 +40,15 @@ bool dph_cow_settled(struct dph_block *b);
 
 /**
  * dph_cow_share() - make a child's block a copy-on-write copy of its parent's
- * @pb:		the parent's block; unmapped, but for one read-only PMD if
- *		@mapped
+ * @pb:		the parent's block; unmapped, but for one read-only PMD at most
  * @cb:		the child's block, empty
- * @mapped:	a PMD maps @pb
+ * @held:	somebody else references @pb's folio: it stays with the parent,
+ *		and the child gets a copy
  *
  * If memory runs out, only the child suffers: to touch its block raises SIGBUS.
  *
  * Context: the parent's mmap_lock is held for write, and both blocks' locks.
  */
-void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool mapped);
+void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool held);
 
 #endif /* DPH_COW_H */

@@ -89,6 +89,7 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 	xa_for_each_range(&parent->space.blocks, idx, pb, idx, last) {
 		unsigned long addr = dph_vmas_block_address(pvma, idx);
 		struct dph_block *cb;
+		int references = 0;
 		bool mapped;
 
 		/* A block that lies in two VMAs is met twice. */
@@ -101,9 +102,20 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		mutex_lock(&pb->lock);
 		/* The shrinker can see the new block once it is on a list. */
 		mutex_lock_nested(&cb->lock, SINGLE_DEPTH_NESTING);
+		/*
+		 * The shrinker may drop the PMD at any time, when it is at work
+		 * on a relative's block at the same offset. If it does so after
+		 * the references are read, the PMD's looks like somebody else's,
+		 * and the child gets a copy. The other way round a page that a
+		 * device writes to would be shared.
+		 */
+		if (pb->folio)
+			references = folio_ref_count(pb->folio->core);
+		/* The references are read first. */
+		smp_rmb();
 		mapped = dph_vmas_pmd_possible(pvma, addr) &&
 			 dph_pagetable_huge(pvma, addr);
-		dph_cow_share(pb, cb, mapped);
+		dph_cow_share(pb, cb, references != 1 + mapped);
 		mutex_unlock(&cb->lock);
 		mutex_unlock(&pb->lock);
 		cond_resched();

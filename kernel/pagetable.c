@@ -5,6 +5,7 @@
  * the PMD is empty, and none that takes an empty page table away so that a PMD
  * entry can take its place.
  */
+#include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mmu_notifier.h>
 #include <linux/rcupdate.h>
@@ -213,16 +214,15 @@ static bool pagetable_empty(pmd_t pmd)
  * everything that walks the table in order to fill it, and everything else that
  * frees tables. What is left:
  *
- * - Those who come by way of the file. A fault of this process in another VMA
+ * - Those who come by way of the file: a fault of this process in another VMA
  *   that shows the same block holds only that VMA's lock, from 6.7 on, and drops
- *   entries in ours (dph_vmas_zap()); it doesn't fill any. Such walkers lock the
- *   table (pte_offset_map_lock()) and then look at the PMD again: so we clear it
- *   with the table's lock held, as retract_page_tables() does, and free the table
- *   after an RCU grace period. On 6.1 they don't look again, but there a fault
- *   holds mmap_lock. The core's reverse map would come in the same way, and on
- *   6.1 only i_mmap_lock_write() would keep it out; but it doesn't come here, as
- *   our folios have no mapping (rmap_walk_file()). Whoever gives them one must
- *   take that lock here.
+ *   entries in ours (dph_vmas_zap()); the shrinker, at work on a relative's block
+ *   at the same offset, holds no lock of this process (unmap_mapping_range()).
+ *   They fill nothing, but on 6.1 they lock the table without a second look at
+ *   the PMD. All hold i_mmap_rwsem for read: so we hold it for write, as
+ *   collapse_and_free_pmd() does there, and they find the table whole or not at
+ *   all. Whoever walks without it looks at the PMD again under the table's lock,
+ *   so we clear the PMD with that lock held, as retract_page_tables() does.
  * - CPUs that hold a translation or the address of the table in their
  *   paging-structure caches. After the PMD is clear we raise the mm's TLB
  *   generation and then interrupt all CPUs of mm_cpumask, which flush all.
@@ -242,6 +242,7 @@ static bool pagetable_empty(pmd_t pmd)
  */
 bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 {
+	struct address_space *mapping = vma->vm_file->f_mapping;
 	struct mm_struct *mm = vma->vm_mm;
 	spinlock_t *pml, *ptl;
 	pgtable_t table = NULL;
@@ -251,9 +252,11 @@ bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 		return true;
 	dph_compat_zap_vma(vma, haddr, PMD_SIZE);
 
+	i_mmap_lock_write(mapping);
 	pml = pmd_lock(mm, pmd);
 	if (!pagetable_is_table(*pmd)) {
 		spin_unlock(pml);
+		i_mmap_unlock_write(mapping);
 		return false;
 	}
 	ptl = pte_lockptr(mm, pmd);
@@ -267,6 +270,7 @@ bool dph_pagetable_retract(struct vm_area_struct *vma, unsigned long haddr)
 	if (DPH_COMPAT_SPLIT_PTLOCKS)
 		spin_unlock(ptl);
 	spin_unlock(pml);
+	i_mmap_unlock_write(mapping);
 	if (!table)
 		return false;
 
