@@ -355,8 +355,7 @@ static void all_ways(enum kind kind)
 			if (!belongs(&scenes[s], way) || leaving != !!(ways[way].traits & LEAVES) ||
 			    !strstr(ways[way].name, only_way))
 				continue;
-			if (on_anonymous &&
-			    (ways[way].traits & LOSES || (kind == RESERVED && ways[way].traits & WANTS_THP)))
+			if (on_anonymous && ways[way].traits & LOSES)
 				continue;
 			if (!variant(kind, &scenes[s]))
 				break;

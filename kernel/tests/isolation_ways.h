@@ -77,12 +77,17 @@ ADVICE(willneed, MADV_WILLNEED)
 ADVICE(dontneed, MADV_DONTNEED)
 ADVICE(populate_read, MADV_POPULATE_READ)
 ADVICE(populate_write, MADV_POPULATE_WRITE)
-ADVICE(collapse, MADV_COLLAPSE)
 ADVICE(free_later, MADV_FREE)
 ADVICE(wipeonfork, MADV_WIPEONFORK)
 ADVICE(keeponfork, MADV_KEEPONFORK)
 ADVICE(guard_install, MADV_GUARD_INSTALL_)
 ADVICE(guard_remove, MADV_GUARD_REMOVE_)
+
+/* Whether private memory is collapsed is the kernel's business: not where too much is shared. */
+static int collapse(char *p, size_t n)
+{
+	return madvise(p, n, MADV_COLLAPSE) && !on_anonymous ? errno : 0;
+}
 
 static int protect_read(char *p, size_t n)
 {
@@ -406,7 +411,9 @@ static int willneed_by_process(char *p, size_t n)
 
 static int collapse_by_process(char *p, size_t n)
 {
-	return advise_by_process(p, n, MADV_COLLAPSE);
+	int err = advise_by_process(p, n, MADV_COLLAPSE);
+
+	return on_anonymous ? 0 : err;
 }
 
 enum {
@@ -418,12 +425,11 @@ enum {
 	LOSES = 32,	/* the kernel's private memory would lose its bytes */
 	STRANGER = 64,	/* the director takes */
 	NOT_FORKED = 128, /* taken, a child doesn't get the memory, or not its bytes */
-	WANTS_THP = 512, /* nothing for private memory that has MADV_NOHUGEPAGE */
 	LEAVES = 256,	/* userfaultfd lets go of what it watched: a run of its own */
 };
 
 /* Kernels; the debug kernel is a 6.12. */
-enum { V6_1 = 1, V6_12 = 2, V7_3 = 4, DEBUG_6_12 = 8, EVERY = 15, DEBIANS = 7 };
+enum { V6_1 = 1, V6_12 = 2, V7_3 = 4, DEBUG_6_12 = 8, EVERY = 15, KERNELS_OF_DEBIAN = 7 };
 
 static const struct way {
 	const char *name;
@@ -468,7 +474,7 @@ static const struct way {
 	{ "MADV_DONTNEED", dontneed, nothing, SINGLE | LOSES },
 	{ "MADV_POPULATE_READ and mprotect", populate_read, unprotect, 0 },
 	{ "MADV_POPULATE_WRITE", populate_write, nothing, SINGLE },
-	{ "MADV_COLLAPSE", collapse, nothing, SINGLE | WANTS_THP },
+	{ "MADV_COLLAPSE", collapse, nothing, SINGLE },
 	{ "MADV_FREE", free_later, nothing, SINGLE | LOSES },
 	{ "MADV_WIPEONFORK and KEEPONFORK", wipeonfork, keeponfork, LOCAL | SPLITS | NOT_FORKED },
 	{ "guard pages installed and removed", guard_install, guard_remove, HIDES | LOCKS | LOSES },
@@ -476,7 +482,7 @@ static const struct way {
 	{ "process_madvise(MADV_COLD)", cold_by_process, nothing, SINGLE | STRANGER },
 	{ "process_madvise(MADV_PAGEOUT)", pageout_by_process, nothing, SINGLE | STRANGER },
 	{ "process_madvise(MADV_WILLNEED)", willneed_by_process, nothing, SINGLE | STRANGER },
-	{ "process_madvise(MADV_COLLAPSE)", collapse_by_process, nothing, SINGLE | STRANGER | WANTS_THP },
+	{ "process_madvise(MADV_COLLAPSE)", collapse_by_process, nothing, SINGLE | STRANGER },
 	/*
 	 * These have a run of their own, as what goes wrong stops the kernel. When
 	 * userfaultfd_unregister() of 6.12 restores a VMA's flags and the core would
