@@ -91,7 +91,7 @@ static int stat_all(const struct job *job)
 
 	for (;;) {
 		rows_look(&rows);
-		show_rows(stdout, job->form, job->interval, &rows);
+		show_rows(stdout, job->form, job->interval > 0, &rows);
 		if (!job->interval)
 			break;
 		sleep_seconds(job->interval);
@@ -114,7 +114,7 @@ static int stat_one(const struct job *job)
 			return STATUS_NO;
 		}
 		seen = true;
-		show_rows(stdout, job->form, job->interval, &rows);
+		show_rows(stdout, job->form, job->interval > 0, &rows);
 		if (!job->interval)
 			return STATUS_YES;
 		sleep_seconds(job->interval);
