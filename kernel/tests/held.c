@@ -182,20 +182,6 @@ static int take_as_nobody(void *arg)
 	return take_by_pipes(arg);
 }
 
-static int status_of(int (*fn)(void *), void *arg)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		_exit(fn(arg));
-	must(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 static void limited(void)
 {
 	unsigned int most = 60;

@@ -11,6 +11,7 @@
 #include "t_child.h"
 #include "t_device.h"
 #include "t_memory.h"
+#include "t_node.h"
 
 #include <linux/mempolicy.h>
 #include <sched.h>
@@ -19,22 +20,6 @@
 #include <sys/syscall.h>
 
 #define GROUP "/sys/fs/cgroup/dphuge-nodes"
-
-static void run_on(int node)
-{
-	char path[64], list[64] = "";
-	cpu_set_t set;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", node);
-	f = fopen(path, "r");
-	if (!f || !fgets(list, sizeof(list), f))
-		bail("no node %d", node);
-	fclose(f);
-	CPU_ZERO(&set);
-	CPU_SET(atoi(list), &set);
-	must(!sched_setaffinity(0, sizeof(set), &set));
-}
 
 static unsigned long node_free_mib(int node)
 {

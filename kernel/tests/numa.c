@@ -11,23 +11,7 @@
 
 #include "t_child.h"
 #include "t_device.h"
-
-/* The calling thread runs on the first processor of @node from now on. */
-static void run_on(int node)
-{
-	char path[64], list[64] = "";
-	cpu_set_t set;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/cpulist", node);
-	f = fopen(path, "r");
-	if (!f || !fgets(list, sizeof(list), f))
-		bail("no node %d", node);
-	fclose(f);
-	CPU_ZERO(&set);
-	CPU_SET(atoi(list), &set);
-	must(!sched_setaffinity(0, sizeof(set), &set));
-}
+#include "t_node.h"
 
 static int node_of(const char *p)
 {

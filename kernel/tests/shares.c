@@ -54,20 +54,6 @@ static int sparse_as_nobody(void *arg)
 	return touched;
 }
 
-static int status_of(int (*fn)(void *))
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		_exit(fn(NULL));
-	must(waitpid(pid, &status, 0) == pid);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-}
-
 /* Somebody else, root, with reservations: no relative of the users', or they would
  * be shared and left alone for that. */
 static char *others_memory;
@@ -123,12 +109,12 @@ static void own_limit(void)
 	must(!write_to(PARAMS "user_limit_mib", "8"));
 	reclaims = stat_of("reclaims");
 	for (int time = 1; time <= 3; time++) {
-		n = status_of(fill_as_nobody);
+		n = status_of(fill_as_nobody, NULL);
 		ok(n == 4, "a user fills his 8 MiB and is refused more, time %d: %d of 16", time, n);
 		ok(folios_of(pid) == OTHERS && stat_of("reclaims") == reclaims,
 		   "and nobody else's reservations are broken up: %lu of %lu left", folios_of(pid), OTHERS);
 	}
-	n = status_of(sparse_as_nobody);
+	n = status_of(sparse_as_nobody, NULL);
 	ok(n == 100, "his own reservations make room for his own pages: %d of 100", n);
 	ok(folios_of(pid) == OTHERS, "and nobody else's do: %lu of %lu left", folios_of(pid), OTHERS);
 	must(!write_to(PARAMS "user_limit_mib", "0"));

@@ -33,14 +33,22 @@ static inline bool succeeded(int status)
 	return WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
-/* Run @fn in a child. Return whether @fn returned 0. */
-static inline bool in_child(int (*fn)(void *), void *arg)
+/* Run @fn in a child. Return what @fn returned, or -1 if a signal ended it. */
+static inline int status_of(int (*fn)(void *), void *arg)
 {
 	pid_t pid = fork_now();
+	int status;
 
 	if (!pid)
 		_exit(fn(arg));
-	return succeeded(wait_for(pid));
+	status = wait_for(pid);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* Run @fn in a child. Return whether @fn returned 0. */
+static inline bool in_child(int (*fn)(void *), void *arg)
+{
+	return !status_of(fn, arg);
 }
 
 /* For in_child(): a child that does nothing, as only its end matters. */
