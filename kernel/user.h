@@ -5,7 +5,6 @@
 #ifndef DPH_USER_H
 #define DPH_USER_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/uidgid.h>
@@ -14,14 +13,16 @@
  * struct dph_user - what one user holds
  * @link:	in user.c's table; its lock
  * @uid:	constant
- * @ref:	one for each of his regions
- * @pages:	held by the driver on his behalf; limit.c's
+ * @ref:	one for each of his regions, and for each stock of his in limit.c
+ * @pages:	held by the driver on his behalf, or in stock; limit.c's
+ * @stocked:	CPUs that have a stock for him; limit.c's
  */
 struct dph_user {
 	struct hlist_node link;
 	kuid_t uid;
 	refcount_t ref;
-	atomic_long_t pages;
+	unsigned long pages;
+	unsigned int stocked;
 };
 
 /**
