@@ -27,7 +27,7 @@
 static DEFINE_SPINLOCK(limit_lock);
 static unsigned long limit_pages;	/* of all users, with the stocks */
 static unsigned int limit_stocked;	/* CPUs that have a stock */
-static unsigned long (*limit_make_room)(void) __ro_after_init;
+static unsigned long (*limit_make_room)(struct dph_user *user) __ro_after_init;
 
 /*
  * struct limit_stock - pages that a CPU has counted ahead for one user
@@ -289,11 +289,18 @@ bool dph_limit_take(struct dph_user *user, unsigned long pages)
 	return limit_take(user, pages) == LIMIT_FITS;
 }
 
-/* Nobody is refused what he needs while others only reserve it. */
+/*
+ * Nobody is refused what he needs while it is only reserved: by himself, or, if
+ * it is the device's limit that refuses, by others. At his own limit what
+ * others have is no help to him, and he must not be able to take it from them.
+ */
 bool dph_limit_take_needed(struct dph_user *user)
 {
-	while (limit_take(user, 1) != LIMIT_FITS) {
-		if (limit_make_room())
+	enum limit_answer answer;
+
+	while ((answer = limit_take(user, 1)) != LIMIT_FITS) {
+		if (limit_make_room(user) ||
+		    (answer == LIMIT_OF_DEVICE && limit_make_room(NULL)))
 			continue;
 		dph_count(NULL, DPH_LIMIT_HITS, 1);
 		return false;
@@ -348,7 +355,7 @@ enum dph_policy_memory dph_limit_memory(void)
 				 totalram_pages());
 }
 
-void __init dph_limit_init(unsigned long (*make_room)(void))
+void __init dph_limit_init(unsigned long (*make_room)(struct dph_user *user))
 {
 	limit_make_room = make_room;
 }
