@@ -9,8 +9,10 @@
  * A page that is pinned when the fork happens, for I/O in flight, stays with
  * the process that pinned it and the child gets a copy at once: else the
  * parent's next write would move it to a copy while the device still writes to
- * the old page (Documentation/core-api/pin_user_pages.rst). On 6.1 O_DIRECT
- * takes plain references, so any reference we can't explain counts as a pin.
+ * the old page (Documentation/core-api/pin_user_pages.rst). O_DIRECT takes plain
+ * references instead of pins, on 6.1 always, and later on NFS, Ceph and 9p. So
+ * any reference we can't explain counts as a pin; a pipe's (vmsplice) does too,
+ * and shows what the parent writes afterwards, as it would without a fork.
  */
 #include <linux/highmem.h>
 #include <linux/pagemap.h>

@@ -3,8 +3,8 @@
  * The limits of the device and of each user, so that nobody can take all
  * memory through the device.
  *
- * What counts is what the driver holds. A page that I/O still references
- * after we let go of it is the business of whoever holds that reference.
+ * What counts is what the driver holds for a user, and what others still hold
+ * of it after it let go (held.c).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -17,6 +17,7 @@
 #include <linux/spinlock.h>
 
 #include "count.h"
+#include "held.h"
 #include "limit.h"
 
 /*
@@ -284,9 +285,23 @@ static enum limit_answer limit_take(struct dph_user *user, unsigned long pages)
 	return answer;
 }
 
+/* Is something free that others held, of his, or of anybody's? */
+static bool limit_look(struct dph_user *user, enum limit_answer refused,
+		       unsigned long max)
+{
+	return dph_held_look(refused == LIMIT_OF_USER ? user : NULL, max);
+}
+
+/* So many of the folios that others hold a request looks at that can fail. */
+#define LIMIT_LOOK_MAX	1024UL
+
 bool dph_limit_take(struct dph_user *user, unsigned long pages)
 {
-	return limit_take(user, pages) == LIMIT_FITS;
+	enum limit_answer answer = limit_take(user, pages);
+
+	if (answer != LIMIT_FITS && limit_look(user, answer, LIMIT_LOOK_MAX))
+		answer = limit_take(user, pages);
+	return answer == LIMIT_FITS;
 }
 
 /*
@@ -299,13 +314,27 @@ bool dph_limit_take_needed(struct dph_user *user)
 	enum limit_answer answer;
 
 	while ((answer = limit_take(user, 1)) != LIMIT_FITS) {
-		if (limit_make_room(user) ||
+		if (limit_look(user, answer, DPH_HELD_ALL) ||
+		    limit_make_room(user) ||
 		    (answer == LIMIT_OF_DEVICE && limit_make_room(NULL)))
 			continue;
+		/* While we waited our turn, others may have made room. */
+		if (limit_take(user, 1) == LIMIT_FITS)
+			break;
 		dph_count(NULL, DPH_LIMIT_HITS, 1);
 		return false;
 	}
 	return true;
+}
+
+static enum limit_answer limit_room(struct dph_user *user)
+{
+	enum limit_answer answer;
+
+	spin_lock(&limit_lock);
+	answer = limit_ask(user, 1);
+	spin_unlock(&limit_lock);
+	return answer;
 }
 
 int dph_limit_room(void)
@@ -315,9 +344,11 @@ int dph_limit_room(void)
 
 	if (!user)
 		return -ENOMEM;
-	spin_lock(&limit_lock);
-	answer = limit_ask(user, 1);
-	spin_unlock(&limit_lock);
+	answer = limit_room(user);
+	if (answer != LIMIT_FITS) {
+		limit_look(user, answer, DPH_HELD_ALL);
+		answer = limit_room(user);
+	}
 	dph_user_put(user);
 	if (answer == LIMIT_FITS)
 		return 0;

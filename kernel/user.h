@@ -13,9 +13,13 @@
  * struct dph_user - what one user holds
  * @link:	in user.c's table; its lock
  * @uid:	constant
- * @ref:	one for each of his regions, and for each stock of his in limit.c
+ * @ref:	one for each of his regions and of his stocks in limit.c, and one
+ *		for his list in held.c
  * @pages:	held by the driver on his behalf, or in stock; limit.c's
  * @stocked:	CPUs that have a stock for him; limit.c's
+ * @held:	what he has let go of and others still have; held.c's
+ * @held_folios: how many; held.c's
+ * @held_link:	in the list of those who have any; held.c's
  */
 struct dph_user {
 	struct hlist_node link;
@@ -23,6 +27,9 @@ struct dph_user {
 	refcount_t ref;
 	unsigned long pages;
 	unsigned int stocked;
+	struct list_head held;
+	unsigned long held_folios;
+	struct list_head held_link;
 };
 
 /**
