@@ -19,6 +19,62 @@ typedef unsigned long dph_compat_shrink_fn(struct shrinker *,
 					   struct shrink_control *);
 
 /**
+ * dph_compat_shrinker_alloc_flags() - make a shrinker
+ * @name:	its name
+ * @count:	its count_objects
+ * @scan:	its scan_objects
+ * @seeks:	see struct shrinker
+ * @batch:	see struct shrinker
+ * @flags:	see struct shrinker
+ *
+ * Before 6.7 this registered it, so that the callbacks may be called at once.
+ *
+ * Return: the shrinker, or NULL
+ */
+static inline struct shrinker *
+dph_compat_shrinker_alloc_flags(const char *name, dph_compat_shrink_fn *count,
+				dph_compat_shrink_fn *scan, int seeks,
+				long batch, unsigned int flags)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+#else
+	struct shrinker *s = shrinker_alloc(flags, "%s", name);
+#endif
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = seeks;
+	s->batch = batch;
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	s->flags = flags;
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+#endif
+	return s;
+}
+
+/**
+ * dph_compat_shrinker_alloc_plain() - one that knows no nodes and no cgroups
+ * @name:	its name
+ * @count:	its count_objects
+ * @scan:	its scan_objects
+ *
+ * Return: the shrinker, or NULL
+ */
+static inline struct shrinker *
+dph_compat_shrinker_alloc_plain(const char *name, dph_compat_shrink_fn *count,
+				dph_compat_shrink_fn *scan)
+{
+	return dph_compat_shrinker_alloc_flags(name, count, scan,
+					       DEFAULT_SEEKS, 0, 0);
+}
+
+/**
  * dph_compat_shrinker_alloc() - make a shrinker, with a name and a number
  * @name:	its name
  * @count:	its count_objects
@@ -35,26 +91,8 @@ static inline struct shrinker *
 dph_compat_shrinker_alloc(const char *name, dph_compat_shrink_fn *count,
 			  dph_compat_shrink_fn *scan, int seeks)
 {
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
-#else
-	struct shrinker *s = shrinker_alloc(DPH_COMPAT_SHRINKER_FLAGS, "%s", name);
-#endif
-
-	if (!s)
-		return NULL;
-	s->count_objects = count;
-	s->scan_objects = scan;
-	s->seeks = seeks;
-	s->batch = 1;
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
-	s->flags = DPH_COMPAT_SHRINKER_FLAGS;
-	if (register_shrinker(s, "%s", name)) {
-		kfree(s);
-		return NULL;
-	}
-#endif
-	return s;
+	return dph_compat_shrinker_alloc_flags(name, count, scan, seeks, 1,
+					       DPH_COMPAT_SHRINKER_FLAGS);
 }
 
 /**

@@ -3,6 +3,7 @@
  * What a fault does: it finds the block, has it touched, and sees to it that
  * the core maps 4 KiB or 2 MiB as the block demands.
  */
+#include <linux/memcontrol.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
@@ -79,7 +80,7 @@ static bool fault_may_drop_lock(struct vm_fault *vmf)
 	       !(vmf->flags & FAULT_FLAG_RETRY_NOWAIT);
 }
 
-vm_fault_t dph_fault(struct vm_fault *vmf)
+static vm_fault_t fault_populate(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct dph_space *space = vma->vm_private_data;
@@ -132,7 +133,7 @@ vm_fault_t dph_fault(struct vm_fault *vmf)
  * The first write to a page comes by here right after ->fault(), which has
  * unlocked the page in between: what it said of the block may be true no more.
  */
-vm_fault_t dph_fault_mkwrite(struct vm_fault *vmf)
+static vm_fault_t fault_write(struct vm_fault *vmf)
 {
 	struct dph_space *space = vmf->vma->vm_private_data;
 	unsigned int i = vmf->pgoff & DPH_BLOCK_MASK;
@@ -161,6 +162,39 @@ vm_fault_t dph_fault_mkwrite(struct vm_fault *vmf)
 	}
 	fault_done(b);
 	return ret;
+}
+
+/*
+ * What is allocated is charged to the current task's cgroup, and for a kernel
+ * thread to none at all. So a fault on behalf of another address space (a
+ * thread that borrows it by kthread_use_mm(), as vhost does; a debugger) names
+ * that one's cgroup.
+ */
+static vm_fault_t fault_charged(struct vm_fault *vmf,
+				vm_fault_t (*answer)(struct vm_fault *vmf))
+{
+	struct mem_cgroup *memcg, *old;
+	vm_fault_t ret;
+
+	if (likely(current->mm == vmf->vma->vm_mm &&
+		   !(current->flags & PF_KTHREAD)))
+		return answer(vmf);
+	memcg = get_mem_cgroup_from_mm(vmf->vma->vm_mm);
+	old = set_active_memcg(memcg);
+	ret = answer(vmf);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+	return ret;
+}
+
+vm_fault_t dph_fault(struct vm_fault *vmf)
+{
+	return fault_charged(vmf, fault_populate);
+}
+
+vm_fault_t dph_fault_mkwrite(struct vm_fault *vmf)
+{
+	return fault_charged(vmf, fault_write);
 }
 
 /*

@@ -10,6 +10,7 @@
 
 #include "compat.h"
 #include "folio.h"
+#include "held.h"
 #include "limit.h"
 #include "lru.h"
 #include "page.h"
@@ -40,6 +41,16 @@ static struct dph_folio *folio_fill_in(struct dph_folio *folio,
 	return folio;
 }
 
+static struct folio *folio_core_alloc(struct vm_fault *vmf, int nid, gfp_t gfp)
+{
+	return nid == NUMA_NO_NODE ?
+	       dph_page_raw(vmf, gfp, DPH_BLOCK_SHIFT) :
+	       __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
+}
+
+/* So many folios that others hold are looked at when none can be had. */
+#define FOLIO_LOOK_MAX	256UL
+
 static struct dph_folio *folio_alloc_for(struct dph_user *user,
 					 struct vm_fault *vmf, int nid,
 					 gfp_t gfp)
@@ -52,9 +63,10 @@ static struct dph_folio *folio_alloc_for(struct dph_user *user,
 	folio->user = user;
 	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
 		goto free_folio;
-	core = nid == NUMA_NO_NODE ?
-	       dph_page_raw(vmf, gfp, DPH_BLOCK_SHIFT) :
-	       __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
+	core = folio_core_alloc(vmf, nid, gfp);
+	/* In his cgroup there may be no room but for what pipes have let go of. */
+	if (!core && dph_held_look(user, FOLIO_LOOK_MAX))
+		core = folio_core_alloc(vmf, nid, gfp);
 	if (!core)
 		goto give_back;
 	return folio_fill_in(folio, core, gfp);
@@ -122,9 +134,10 @@ void dph_folio_put(struct dph_folio *folio)
 {
 	if (!folio || !refcount_dec_and_test(&folio->users))
 		return;
-	folio_put(folio->core);
 	if (folio->user)
-		dph_limit_give(folio->user, DPH_BLOCK_PAGES);
+		dph_held_put(folio->user, folio->core);
+	else
+		folio_put(folio->core);
 	kmem_cache_free(folio_cache, folio);
 }
 

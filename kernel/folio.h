@@ -122,7 +122,9 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
 
 /**
  * dph_folio_put() - one user less
- * @folio:	freed with its last user; or NULL
+ * @folio:	freed with its last user; or NULL. If others still have
+ *		references to its memory, that counts until they have none, see
+ *		held.c
  */
 void dph_folio_put(struct dph_folio *folio);
 

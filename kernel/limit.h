@@ -13,12 +13,14 @@
 
 /**
  * dph_limit_init() - start
- * @make_room:	called when a limit is reached: gives back what others only
- *		reserve, and returns how many pages that was. It may be called
- *		with a block's lock held, so it must not wait for one, and when
- *		memory is short, so it must not wait for memory either
+ * @make_room:	called when a limit is reached: gives back what is only
+ *		reserved, by @user if that isn't NULL, else by anybody; stops
+ *		when that is enough for a while, and returns how many pages it
+ *		was. It may be called with a block's lock held, so it must not
+ *		wait for one, and when memory is short, so it must not wait for
+ *		memory either
  */
-void dph_limit_init(unsigned long (*make_room)(void));
+void dph_limit_init(unsigned long (*make_room)(struct dph_user *user));
 
 /**
  * dph_limit_exit() - complain if pages are still counted
@@ -41,7 +43,9 @@ bool dph_limit_take(struct dph_user *user, unsigned long pages);
  * dph_limit_take_needed() - count a page that a user can't do without
  * @user:	for whom
  *
- * At the limit, room is made first. A refusal is counted as an event.
+ * At his limit, room is made of what he has himself, and nobody else's memory
+ * is touched. At the device's limit it is made of what he has, and only then
+ * of what others have. A refusal is counted as an event.
  *
  * Context: process context; see dph_limit_init() on locks.
  * Return: as dph_limit_take()

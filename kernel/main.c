@@ -13,6 +13,7 @@
 #include "blocks.h"
 #include "device.h"
 #include "folio.h"
+#include "held.h"
 #include "limit.h"
 #include "pagetable.h"
 #include "pool.h"
@@ -29,9 +30,12 @@ static int __init main_init(void)
 		return -ENODEV;
 	}
 	dph_limit_init(dph_reclaim_make_room);
-	err = dph_folio_init();
+	err = dph_held_init(dph_limit_give);
 	if (err)
 		return err;
+	err = dph_folio_init();
+	if (err)
+		goto held;
 	err = dph_blocks_init();
 	if (err)
 		goto folio;
@@ -61,6 +65,8 @@ blocks:
 	dph_blocks_exit();
 folio:
 	dph_folio_exit();
+held:
+	dph_held_exit();
 	return err;
 }
 
@@ -74,6 +80,7 @@ static void __exit main_exit(void)
 	dph_pagetable_exit();
 	dph_blocks_exit();
 	dph_folio_exit();
+	dph_held_exit();
 	dph_limit_exit();
 }
 

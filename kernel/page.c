@@ -7,6 +7,7 @@
 #include <linux/highmem.h>
 
 #include "compat.h"
+#include "held.h"
 #include "limit.h"
 #include "page.h"
 
@@ -42,8 +43,7 @@ struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 void dph_page_free(struct dph_user *user, struct page *page)
 {
 	set_page_private(page, 0);
-	put_page(page);
-	dph_limit_give(user, 1);
+	dph_held_put(user, page_folio(page));
 }
 
 bool dph_page_is_zero(struct page *page)

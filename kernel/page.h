@@ -43,7 +43,8 @@ struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 /**
  * dph_page_free() - let go of a page that dph_page_alloc() gave
  * @user:	for whom it was allocated
- * @page:	in no overlay any more; I/O may still hold references to it
+ * @page:	in no overlay any more. If others still have references to it, it
+ *		counts until they have none, see held.c
  */
 void dph_page_free(struct dph_user *user, struct page *page);
 

@@ -133,14 +133,34 @@ static bool reclaim_worth_it(struct dph_block *b)
 	return reclaim_mostly_zero(b);
 }
 
+/*
+ * struct reclaim_walk - one walk of a list
+ * @user:	only his blocks; or NULL: everybody's
+ * @enough:	when so many pages are freed, the rest is left alone
+ * @freed:	pages that were given back
+ */
+struct reclaim_walk {
+	struct dph_user *user;
+	unsigned long enough;
+	unsigned long freed;
+};
+
+/* A block that is on a list has its region, and that its user. */
+static bool reclaim_passes_by(const struct reclaim_walk *walk,
+			      const struct dph_block *b)
+{
+	return walk->freed >= walk->enough ||
+	       (walk->user && b->space->user != walk->user);
+}
+
 static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 				   struct list_lru_one *list, spinlock_t *lock,
-				   unsigned long *freed)
+				   struct reclaim_walk *walk)
 	__must_hold(lock)
 {
 	struct dph_region *r = dph_region_of_space(b->space);
 
-	if (!mutex_trylock(&b->lock))
+	if (reclaim_passes_by(walk, b) || !mutex_trylock(&b->lock))
 		return LRU_SKIP;
 	if (b->referenced) {
 		b->referenced = false;
@@ -156,7 +176,7 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 	spin_unlock(lock);
 
 	if (reclaim_worth_it(b))
-		*freed += reclaim_break_up(b, r);
+		walk->freed += reclaim_break_up(b, r);
 	dph_block_relist(b);
 	mutex_unlock(&b->lock);
 	dph_region_put(r);
@@ -168,20 +188,20 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 
 static enum lru_status reclaim_reserved(struct list_head *item,
 					struct list_lru_one *list,
-					DPH_COMPAT_LRU_LOCK_ARG void *freed)
+					DPH_COMPAT_LRU_LOCK_ARG void *walk)
 {
 	return reclaim_one(container_of(item, struct dph_block, lru), item,
-			   list, DPH_COMPAT_LRU_LOCK(list), freed);
+			   list, DPH_COMPAT_LRU_LOCK(list), walk);
 }
 
 static enum lru_status reclaim_full(struct list_head *item,
 				    struct list_lru_one *list,
-				    DPH_COMPAT_LRU_LOCK_ARG void *freed)
+				    DPH_COMPAT_LRU_LOCK_ARG void *walk)
 {
 	struct dph_folio *folio = container_of(item, struct dph_folio, lru);
 
 	return reclaim_one(folio->owner, item, list, DPH_COMPAT_LRU_LOCK(list),
-			   freed);
+			   walk);
 }
 
 /*
@@ -196,29 +216,32 @@ static enum lru_status reclaim_full(struct list_head *item,
 static unsigned long reclaim_shrink(enum dph_lru_list list,
 				    struct shrink_control *sc)
 {
-	unsigned long freed = 0;
+	struct reclaim_walk walk = { .enough = ULONG_MAX };
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
 	mutex_lock(&reclaim_lock);
 	dph_lru_shrink(list, sc,
 		       list == DPH_LRU_FULL ? reclaim_full : reclaim_reserved,
-		       &freed);
+		       &walk);
 	mutex_unlock(&reclaim_lock);
-	dph_compat_account_reclaimed(freed);
-	return freed;
+	dph_compat_account_reclaimed(walk.freed);
+	return walk.freed;
 }
 
-unsigned long dph_reclaim_make_room(void)
+unsigned long dph_reclaim_make_room(struct dph_user *user)
 {
-	unsigned long freed = 0;
+	struct reclaim_walk walk = {
+		.user = user,
+		.enough = DPH_BLOCK_PAGES,
+	};
 	unsigned int round;
 
 	mutex_lock(&reclaim_lock);
 	/* The second round is for blocks that got a second chance. */
-	for (round = 0; round < 2 && !freed; round++)
-		dph_lru_walk(DPH_LRU_RESERVED, reclaim_reserved, &freed);
+	for (round = 0; round < 2 && !walk.freed; round++)
+		dph_lru_walk(DPH_LRU_RESERVED, reclaim_reserved, &walk);
 	mutex_unlock(&reclaim_lock);
-	return freed;
+	return walk.freed;
 }
 
 static unsigned long reclaim_count_reserved(struct shrinker *s,

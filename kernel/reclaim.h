@@ -5,6 +5,8 @@
 #ifndef DPH_RECLAIM_H
 #define DPH_RECLAIM_H
 
+#include "user.h"
+
 /**
  * dph_reclaim_init() - start: make the lists and register the shrinkers
  *
@@ -22,14 +24,16 @@ int dph_reclaim_init(void);
 void dph_reclaim_exit(void);
 
 /**
- * dph_reclaim_make_room() - break up reservations, whosever they are
+ * dph_reclaim_make_room() - break up reservations, as a limit is reached
+ * @user:	only his; or NULL: whosever they are
  *
- * Handed to dph_limit_init(): the device's limit or a user's is reached.
+ * Handed to dph_limit_init(): the device's limit or a user's is reached. It
+ * breaks up no more once it has given back as much as a block.
  *
  * Context: process context; a block's lock may be held. It waits for nobody
  * but others in reclaim, who don't wait for memory.
  * Return: how many 4 KiB pages this gave back
  */
-unsigned long dph_reclaim_make_room(void);
+unsigned long dph_reclaim_make_room(struct dph_user *user);
 
 #endif /* DPH_RECLAIM_H */

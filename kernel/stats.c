@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The counters in /sys/class/misc/dphuge/stats/, one file each. They count from
- * the moment the module was loaded; bytes, limit_bytes and pool_bytes are what
- * they are now. Enum dph_event (count.h) says what each of the others means.
+ * the moment the module was loaded; those in bytes are what they are now. Enum
+ * dph_event (count.h) says what each of the others means.
  */
 #include <linux/device.h>
 #include <linux/sysfs.h>
 
 #include "count.h"
+#include "held.h"
 #include "limit.h"
 #include "pool.h"
 #include "stats.h"
@@ -44,6 +45,13 @@ static ssize_t bytes_show(struct device *dev, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(bytes);
 
+static ssize_t held_bytes_show(struct device *dev,
+			       struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%lu\n", dph_held_bytes());
+}
+static DEVICE_ATTR_RO(held_bytes);
+
 static ssize_t limit_bytes_show(struct device *dev,
 				struct device_attribute *attr, char *buf)
 {
@@ -76,6 +84,7 @@ static struct attribute *stats_attrs[] = {
 	&dev_attr_discards.attr,
 	&dev_attr_limit_hits.attr,
 	&dev_attr_bytes.attr,
+	&dev_attr_held_bytes.attr,
 	&dev_attr_limit_bytes.attr,
 	&dev_attr_pool_bytes.attr,
 	NULL

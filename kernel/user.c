@@ -40,6 +40,8 @@ struct dph_user *dph_user_current(void)
 		return NULL;
 	refcount_set(&fresh->ref, 1);
 	fresh->uid = uid;
+	INIT_LIST_HEAD(&fresh->held);
+	INIT_LIST_HEAD(&fresh->held_link);
 
 	spin_lock(&user_lock);
 	user = user_find(uid);

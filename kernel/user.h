@@ -5,7 +5,6 @@
 #ifndef DPH_USER_H
 #define DPH_USER_H
 
-#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/refcount.h>
 #include <linux/uidgid.h>
@@ -14,14 +13,24 @@
  * struct dph_user - what one user holds
  * @link:	its link in the table of user.c; guarded by that table's lock
  * @uid:	constant
- * @ref:	one for each region of the user's
- * @pages:	held by the driver on the user's behalf; only limit.c changes it
+ * @ref:	one for each region of the user's and for each stock in limit.c,
+ *		and one for the list in held.c
+ * @pages:	held by the driver on the user's behalf, or in stock; limit.c's
+ * @stocked:	CPUs that have a stock for the user; limit.c's
+ * @held:	what the user's regions have let go of and others still have;
+ *		held.c's
+ * @held_folios: how many of them; held.c's
+ * @held_link:	in the list of users who have any; held.c's
  */
 struct dph_user {
 	struct hlist_node link;
 	kuid_t uid;
 	refcount_t ref;
-	atomic_long_t pages;
+	unsigned long pages;
+	unsigned int stocked;
+	struct list_head held;
+	unsigned long held_folios;
+	struct list_head held_link;
 };
 
 /**

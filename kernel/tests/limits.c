@@ -8,6 +8,7 @@
  * leaves nothing behind. Needs root.
  */
 #include <setjmp.h>
+#include <sys/uio.h>
 
 #include "t_cgroup.h"
 #include "t_child.h"
@@ -111,8 +112,39 @@ static int overcharge(void *arg)
 	return 0;
 }
 
+/* Touch a child's memory from outside. Return by how much its cgroup's charge rises. */
+static unsigned long charge_from_outside(void)
+{
+	unsigned long before, after;
+	int ready[2];
+	pid_t pid;
+	char *p;
+
+	must(!pipe(ready));
+	pid = fork_now();
+	if (!pid) {
+		cgroup_join(GROUP);
+		p = map(16 * BLOCK, 50);
+		must(write(ready[1], &p, sizeof(p)) == sizeof(p));
+		sleep_forever();
+	}
+	must(read(ready[0], &p, sizeof(p)) == sizeof(p));
+	before = cgroup_charge(GROUP);
+	for (int i = 0; i < 16; i++) {
+		struct iovec local = { "x", 1 }, remote = { p + i * BLOCK, 1 };
+
+		must(process_vm_writev(pid, &local, 1, &remote, 1, 0) == 1);
+	}
+	after = cgroup_charge(GROUP);
+	kill_child(pid);
+	close(ready[0]);
+	close(ready[1]);
+	return after - before;
+}
+
 static void cgroups(void)
 {
+	unsigned long charged;
 	char *bystander = map(4 * BLOCK, 50);
 	int status;
 	pid_t pid;
@@ -120,6 +152,8 @@ static void cgroups(void)
 	cgroup_make(GROUP);
 	memset(bystander, 'b', 4 * BLOCK);
 	ok(in_child(charge, NULL), "memory is charged to the cgroup until it is discarded");
+	charged = charge_from_outside();
+	ok(charged + CHARGE_STOCK >= 16 * BLOCK, "and so is what another process touches there: %lu KiB", charged / 1024);
 	must(!cgroup_set(GROUP, "memory.max", "32M"));
 	cgroup_set(GROUP, "memory.swap.max", "0");
 	pid = fork_now();

@@ -163,6 +163,10 @@ static void after_fork(void)
 	   "the ring and the process see the same pages in it");
 	ok(p[PAGE] == 'o' && p[2 * BLOCK + PAGE] == 'o', "and its bytes are as they were");
 	munmap(p, 4 * BLOCK);
+	ok(err || stat_of("held_bytes") == 4 * BLOCK, "what the ring has of it counts after munmap too: %lu KiB",
+	   stat_of("held_bytes") / 1024);
+	if (!err)
+		ring_unregister(&r);
 	close(r.fd);
 }
 
