@@ -82,33 +82,53 @@ static inline void dph_compat_shrinker_free(struct shrinker *s)
 #endif
 }
 
+/*
+ * Before 6.8 list_lru_add() goes by the node where an object lies and by the
+ * cgroup that it is charged to. From then on both may be named, but until 6.13
+ * it follows NULL if the cgroup has no list (any more). That can't happen with
+ * the cgroup of an object whose allocation made the list, so until then the
+ * object must lie on its folio's node.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define DPH_COMPAT_LRU_GFP	__GFP_THISNODE
+#else
+#define DPH_COMPAT_LRU_GFP	0
+#endif
+
 /**
- * dph_compat_lru_add() - add an object of a slab; 6.8 gave this its own name
+ * dph_compat_lru_add() - add an object to the list of a folio's node and cgroup
  * @lru:	the lists
- * @item:	the object's link; names the list, by the object's node and cgroup
+ * @item:	the object's link
+ * @core:	the folio
  */
 static inline void dph_compat_lru_add(struct list_lru *lru,
-				      struct list_head *item)
+				      struct list_head *item,
+				      struct folio *core)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 	list_lru_add(lru, item);
-#else
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 	list_lru_add_obj(lru, item);
+#else
+	rcu_read_lock();
+	list_lru_add(lru, item, folio_nid(core), folio_memcg(core));
+	rcu_read_unlock();
 #endif
 }
 
-/**
- * dph_compat_lru_del() - the opposite of dph_compat_lru_add()
- * @lru:	the lists
- * @item:	the object's link
- */
+/* dph_compat_lru_del() - the opposite of dph_compat_lru_add() */
 static inline void dph_compat_lru_del(struct list_lru *lru,
-				      struct list_head *item)
+				      struct list_head *item,
+				      struct folio *core)
 {
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
 	list_lru_del(lru, item);
-#else
+#elif LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 	list_lru_del_obj(lru, item);
+#else
+	rcu_read_lock();
+	list_lru_del(lru, item, folio_nid(core), folio_memcg(core));
+	rcu_read_unlock();
 #endif
 }
 

@@ -176,7 +176,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	if (folio) {
 		bitmap_copy(folio->populated, from->populated, DPH_BLOCK_PAGES);
 		folio->promoted = from->promoted;
-		cb->folio = folio;
+		dph_block_set_folio(cb, folio);
 	}
 	return 0;
 }
@@ -194,10 +194,7 @@ void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool mapped)
 		    folio_ref_count(pb->folio->core) != 1 + mapped) {
 			err = cow_copy_folio(pb, cb);
 		} else {
-			refcount_inc(&pb->folio->users);
-			cb->folio = pb->folio;
-			pb->was_shared = true;
-			cb->was_shared = true;
+			dph_block_share_folio(pb, cb);
 		}
 	}
 	if (err)

@@ -40,9 +40,7 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		copied++;
 		cond_resched();
 	}
-	dph_block_unlist(b);
-	dph_folio_put(b->folio);
-	b->folio = NULL;
+	dph_block_drop_folio(b);
 	b->remap = false;
 	b->given = false;
 	dph_block_recount(b);

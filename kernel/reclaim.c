@@ -37,19 +37,6 @@
  */
 static DEFINE_MUTEX(reclaim_lock);
 
-/* The cgroup that the folio is charged to, with a reference; NULL: the root. */
-static struct mem_cgroup *reclaim_memcg_of(struct dph_folio *folio)
-{
-	struct mem_cgroup *memcg;
-
-	rcu_read_lock();
-	memcg = folio_memcg(folio->core);
-	if (memcg && !dph_compat_memcg_tryget(memcg))
-		memcg = NULL;
-	rcu_read_unlock();
-	return memcg;
-}
-
 /*
  * Unmap the block everywhere. False: a fault is about to map it, or somebody
  * holds a page of it (I/O, a pipe, mlock).
@@ -79,7 +66,7 @@ static unsigned long reclaim_break_up(struct dph_block *b,
 	if (!file)
 		return 0;
 	if (reclaim_unmap(b, file->f_mapping)) {
-		memcg = reclaim_memcg_of(b->folio);
+		memcg = dph_lru_memcg(b->folio->core);
 		old = set_active_memcg(memcg);
 		/* Not to the cgroup of the task that we happen to be in. */
 		gfp = memcg ? DPH_PAGE_GFP_RECLAIM :
@@ -133,11 +120,13 @@ static bool reclaim_worth_it(struct dph_block *b)
 	return reclaim_mostly_zero(b);
 }
 
-static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
-				   struct list_lru_one *list, spinlock_t *lock,
-				   unsigned long *freed)
+static enum lru_status reclaim_folio(struct dph_folio *folio,
+				     struct list_lru_one *list,
+				     spinlock_t *lock, unsigned long *freed)
 	__must_hold(lock)
 {
+	/* It stays the owner, and has a region, while this is on the list. */
+	struct dph_block *b = folio->owner;
 	struct dph_region *r = dph_region_of_space(b->space);
 
 	if (!mutex_trylock(&b->lock))
@@ -151,8 +140,8 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 		mutex_unlock(&b->lock);
 		return LRU_SKIP;
 	}
-	list_lru_isolate(list, item);
-	b->list = DPH_LRU_NONE;
+	list_lru_isolate(list, &folio->lru);
+	dph_block_isolated(b);
 	spin_unlock(lock);
 
 	if (reclaim_worth_it(b))
@@ -166,22 +155,12 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 	return LRU_REMOVED_RETRY;
 }
 
-static enum lru_status reclaim_reserved(struct list_head *item,
-					struct list_lru_one *list,
-					DPH_COMPAT_LRU_LOCK_ARG void *freed)
+static enum lru_status reclaim_one(struct list_head *item,
+				   struct list_lru_one *list,
+				   DPH_COMPAT_LRU_LOCK_ARG void *freed)
 {
-	return reclaim_one(container_of(item, struct dph_block, lru), item,
-			   list, DPH_COMPAT_LRU_LOCK(list), freed);
-}
-
-static enum lru_status reclaim_full(struct list_head *item,
-				    struct list_lru_one *list,
-				    DPH_COMPAT_LRU_LOCK_ARG void *freed)
-{
-	struct dph_folio *folio = container_of(item, struct dph_folio, lru);
-
-	return reclaim_one(folio->owner, item, list, DPH_COMPAT_LRU_LOCK(list),
-			   freed);
+	return reclaim_folio(container_of(item, struct dph_folio, lru), list,
+			     DPH_COMPAT_LRU_LOCK(list), freed);
 }
 
 /*
@@ -200,9 +179,7 @@ static unsigned long reclaim_shrink(enum dph_lru_list list,
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
 	mutex_lock(&reclaim_lock);
-	dph_lru_shrink(list, sc,
-		       list == DPH_LRU_FULL ? reclaim_full : reclaim_reserved,
-		       &freed);
+	dph_lru_shrink(list, sc, reclaim_one, &freed);
 	mutex_unlock(&reclaim_lock);
 	dph_compat_account_reclaimed(freed);
 	return freed;
@@ -216,7 +193,7 @@ unsigned long dph_reclaim_make_room(void)
 	mutex_lock(&reclaim_lock);
 	/* The second round is for blocks that got a second chance. */
 	for (round = 0; round < 2 && !freed; round++)
-		dph_lru_walk(DPH_LRU_RESERVED, reclaim_reserved, &freed);
+		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &freed);
 	mutex_unlock(&reclaim_lock);
 	return freed;
 }
@@ -253,27 +230,34 @@ static unsigned long reclaim_scan_full(struct shrinker *s,
  * default). Direct reclaim at its last priority still looks at each block twice
  * before it gives up, as b->referenced demands.
  */
-static const struct dph_lru_shrinker reclaim_shrinkers[DPH_LRU_NR] = {
-	[DPH_LRU_RESERVED] = {
-		.name = "dphuge-reserved",
-		.count = reclaim_count_reserved,
-		.scan = reclaim_scan_reserved,
-		.seeks = 0,
-	},
-	[DPH_LRU_FULL] = {
-		.name = "dphuge-full",
-		.count = reclaim_count_full,
-		.scan = reclaim_scan_full,
-		.seeks = DEFAULT_SEEKS,
-	},
+static const struct dph_lru_shrinker reclaim_shrinker_reserved = {
+	.name = "dphuge-reserved",
+	.count = reclaim_count_reserved,
+	.scan = reclaim_scan_reserved,
+	.seeks = 0,
+};
+
+static const struct dph_lru_shrinker reclaim_shrinker_full = {
+	.name = "dphuge-full",
+	.count = reclaim_count_full,
+	.scan = reclaim_scan_full,
+	.seeks = DEFAULT_SEEKS,
 };
 
 int dph_reclaim_init(void)
 {
-	return dph_lru_init(reclaim_shrinkers);
+	int err = dph_lru_init(DPH_LRU_RESERVED, &reclaim_shrinker_reserved);
+
+	if (err)
+		return err;
+	err = dph_lru_init(DPH_LRU_FULL, &reclaim_shrinker_full);
+	if (err)
+		dph_lru_exit(DPH_LRU_RESERVED);
+	return err;
 }
 
 void dph_reclaim_exit(void)
 {
-	dph_lru_exit();
+	dph_lru_exit(DPH_LRU_FULL);
+	dph_lru_exit(DPH_LRU_RESERVED);
 }
