@@ -141,7 +141,7 @@ void dph_region_later(struct dph_region *r, unsigned long delay);
 
 /**
  * dph_region_relatives_later() - have the worker look at all of a family
- * @family:	one of whose regions is gone: what it shared may now be the
+ * @family:	one of whose regions is gone, and what it shared is one of the
  *		others' alone
  */
 void dph_region_relatives_later(struct dph_family *family);
@@ -162,7 +162,9 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end);
  * @r:		the region, which is no member of its family any more
  *
  * The memory goes too, even if the worker or the shrinker has a reference.
+ *
+ * Return: true if some of it may be one relative's alone now
  */
-void dph_region_end(struct dph_region *r);
+bool dph_region_end(struct dph_region *r);
 
 #endif /* DPH_REGION_H */

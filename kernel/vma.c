@@ -146,8 +146,9 @@ static void vma_close(struct vm_area_struct *vma)
 	pgoff_t gap_end;
 
 	if (dph_family_vma_closed(family, &r->member)) {
-		dph_region_end(r);
-		dph_region_relatives_later(family);
+		/* While several share it still, there is nothing to do. */
+		if (dph_region_end(r) || dph_family_single(family))
+			dph_region_relatives_later(family);
 		return;
 	}
 	if (!atomic_read(&vma->vm_mm->mm_users))
