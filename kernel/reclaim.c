@@ -20,6 +20,9 @@
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/wait.h>
 
 #include "compat_lru.h"
 #include "demote.h"
@@ -31,11 +34,77 @@
 #include "trace.h"
 
 /*
- * Demotions by reclaim take from the emergency reserves, so there is only one
- * at a time. A second task waits for the first, because without any progress it
- * would call the OOM killer. Whoever holds this lock doesn't wait for memory.
+ * Demotions by reclaim take from the emergency reserves, up to 256 pages each
+ * before they give 512 back. So on each node (and for the device's limit, which
+ * knows no node) only so many tasks do that at once.
+ *
+ * But a task that finds nothing freed time and again calls the OOM killer, and
+ * one that is within may be kept from the processor for long, by its cgroup's
+ * CPU quota or by whoever has a higher priority. So nobody waits for it longer
+ * than this, and then goes on with the next block: that the reserves may run
+ * out is the lesser evil, a demotion that finds no page leaves its block as it
+ * was. And who finds all blocks taken waits as long for one of those who took
+ * them, and counts what they freed as progress.
+ *
+ * So before the OOM killer is called while there are blocks to break up, all
+ * those who took them must have been stuck for that time in each of the many
+ * calls that reclaim makes before it gives up (16 rounds of 12 priorities).
  */
-static DEFINE_MUTEX(reclaim_lock);
+#define RECLAIM_AT_ONCE		2
+#define RECLAIM_PATIENCE	(HZ / 10)
+
+/*
+ * struct reclaim_gate - who breaks up blocks
+ * @busy:	how many tasks do
+ * @freed:	pages that they gave back, ever
+ * @wait:	those who wait for a change of these
+ */
+struct reclaim_gate {
+	atomic_t busy;
+	atomic_long_t freed;
+	wait_queue_head_t wait;
+};
+
+static struct reclaim_gate *reclaim_nodes;	/* by node */
+static struct reclaim_gate reclaim_room;	/* for the device's limit */
+
+static bool reclaim_try_enter(struct reclaim_gate *gate)
+{
+	int busy = atomic_read(&gate->busy);
+
+	do {
+		if (busy >= RECLAIM_AT_ONCE)
+			return false;
+	} while (!atomic_try_cmpxchg(&gate->busy, &busy, busy + 1));
+	return true;
+}
+
+/* Returns what to hand to reclaim_leave(). There is one kswapd for each node. */
+static long reclaim_enter(struct reclaim_gate *gate)
+{
+	if (current_is_kswapd() ||
+	    wait_event_killable_timeout(gate->wait, reclaim_try_enter(gate),
+					RECLAIM_PATIENCE) <= 0)
+		atomic_inc(&gate->busy);
+	return atomic_long_read(&gate->freed);
+}
+
+/* Returns the progress: @freed, or what others freed since @before. */
+static unsigned long reclaim_leave(struct reclaim_gate *gate, long before,
+				   unsigned long freed)
+{
+	bool alone = atomic_dec_and_test(&gate->busy);
+
+	atomic_long_add(freed, &gate->freed);
+	wake_up_all(&gate->wait);
+	if (freed || current_is_kswapd())
+		return freed;
+	if (!alone)
+		wait_event_killable_timeout(gate->wait,
+				atomic_long_read(&gate->freed) != before ||
+				!atomic_read(&gate->busy), RECLAIM_PATIENCE);
+	return atomic_long_read(&gate->freed) - before;
+}
 
 /*
  * Unmap the block everywhere. False: a fault is about to map it, or somebody
@@ -175,27 +244,27 @@ static enum lru_status reclaim_one(struct list_head *item,
 static unsigned long reclaim_shrink(enum dph_lru_list list,
 				    struct shrink_control *sc)
 {
+	struct reclaim_gate *gate = &reclaim_nodes[sc->nid];
+	long before = reclaim_enter(gate);
 	unsigned long freed = 0;
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
-	mutex_lock(&reclaim_lock);
 	dph_lru_shrink(list, sc, reclaim_one, &freed);
-	mutex_unlock(&reclaim_lock);
+	freed = reclaim_leave(gate, before, freed);
 	dph_compat_account_reclaimed(freed);
 	return freed;
 }
 
 unsigned long dph_reclaim_make_room(void)
 {
+	long before = reclaim_enter(&reclaim_room);
 	unsigned long freed = 0;
 	unsigned int round;
 
-	mutex_lock(&reclaim_lock);
 	/* The second round is for blocks that got a second chance. */
 	for (round = 0; round < 2 && !freed; round++)
 		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &freed);
-	mutex_unlock(&reclaim_lock);
-	return freed;
+	return reclaim_leave(&reclaim_room, before, freed);
 }
 
 static unsigned long reclaim_count_reserved(struct shrinker *s,
@@ -246,13 +315,25 @@ static const struct dph_lru_shrinker reclaim_shrinker_full = {
 
 int dph_reclaim_init(void)
 {
-	int err = dph_lru_init(DPH_LRU_RESERVED, &reclaim_shrinker_reserved);
+	int err = -ENOMEM;
+	int nid;
 
-	if (err)
+	reclaim_nodes = kcalloc(nr_node_ids, sizeof(*reclaim_nodes),
+				GFP_KERNEL);
+	if (!reclaim_nodes)
 		return err;
-	err = dph_lru_init(DPH_LRU_FULL, &reclaim_shrinker_full);
+	init_waitqueue_head(&reclaim_room.wait);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		init_waitqueue_head(&reclaim_nodes[nid].wait);
+	err = dph_lru_init(DPH_LRU_RESERVED, &reclaim_shrinker_reserved);
 	if (err)
-		dph_lru_exit(DPH_LRU_RESERVED);
+		goto free_nodes;
+	err = dph_lru_init(DPH_LRU_FULL, &reclaim_shrinker_full);
+	if (!err)
+		return 0;
+	dph_lru_exit(DPH_LRU_RESERVED);
+free_nodes:
+	kfree(reclaim_nodes);
 	return err;
 }
 
@@ -260,4 +341,5 @@ void dph_reclaim_exit(void)
 {
 	dph_lru_exit(DPH_LRU_FULL);
 	dph_lru_exit(DPH_LRU_RESERVED);
+	kfree(reclaim_nodes);
 }
