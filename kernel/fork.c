@@ -93,20 +93,3 @@ bool dph_fork_alone(struct dph_region *r)
 {
 	return !dph_region_gone(r) && dph_family_single(r->family);
 }
-
-bool dph_fork_settled(struct dph_region *r)
-{
-	struct dph_block *b;
-	unsigned long idx;
-	bool own;
-
-	xa_for_each(&r->space.blocks, idx, b) {
-		mutex_lock(&b->lock);
-		own = dph_cow_settled(b);
-		mutex_unlock(&b->lock);
-		if (!own)
-			return false;
-		cond_resched();
-	}
-	return true;
-}

@@ -24,6 +24,7 @@
  * @trust:	how right its guesses were; races lose a count at worst
  * @forked:	has relatives, or had: pages may be shared. Set with
  *		mmap_lock held for write
+ * @forks:	how often that was set; with mmap_lock held for write
  * @counts:	its events
  */
 struct dph_space {
@@ -34,6 +35,7 @@ struct dph_space {
 	bool adaptive;
 	int trust;
 	bool forked;
+	unsigned int forks;
 	struct dph_counts counts;
 };
 

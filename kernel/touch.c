@@ -145,8 +145,12 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 		goto out;
 	}
 
-	/* A core dump reads everything: what was never touched stays a hole. */
-	if (current->flags & PF_DUMPCORE)
+	/*
+	 * What was never touched stays a hole: a core dump reads everything, and
+	 * the worker, which must not allocate, maps what it has just seen, but
+	 * the process may have discarded that.
+	 */
+	if (current->flags & (PF_DUMPCORE | PF_MEMALLOC))
 		return ERR_PTR(-ENODATA);
 	page = touch_populate(b, vmf, i, whole);
 	if (IS_ERR(page))
