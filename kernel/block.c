@@ -29,7 +29,8 @@ static enum dph_lru_list block_list(const struct dph_folio *folio)
 {
 	if (dph_folio_shared(folio))
 		return DPH_LRU_NONE;
-	return bitmap_full(folio->populated, DPH_BLOCK_PAGES) ?
+	/* Who leaves an owner alone with it looks while he may change it. */
+	return data_race(bitmap_full(folio->populated, DPH_BLOCK_PAGES)) ?
 	       DPH_LRU_FULL : DPH_LRU_RESERVED;
 }
 
@@ -53,7 +54,10 @@ void dph_block_relist(struct dph_block *b)
 	struct dph_folio *folio = b->folio;
 
 	lockdep_assert_held(&b->lock);
-	/* Who leaves us alone with it may be about to put it on a list. */
+	/*
+	 * Who leaves us alone with it may just be putting it on a list, by what
+	 * he sees of it: then it isn't there yet, and we wait for him here.
+	 */
 	if (!folio || READ_ONCE(folio->list) == block_list(folio))
 		return;
 	spin_lock(&folio->lock);
