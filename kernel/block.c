@@ -21,43 +21,102 @@
 #include "vmas.h"
 
 /*
- * A full folio that is shared has no owner. The blocks come back to the list
- * when the worker maps them, or at their next fault.
+ * On the lists stands the folio, as it says by its node and cgroup who gets the
+ * memory back. A shared one is on none, as nobody would: it comes back when but
+ * one block has it. That block's lock isn't held then, so @list is guarded by
+ * the folio's lock until it is on a list, and by its owner's while it is.
  */
-static enum dph_lru_list block_list(const struct dph_block *b)
+static enum dph_lru_list block_list(const struct dph_folio *folio)
 {
-	if (!b->folio)
+	if (dph_folio_shared(folio))
 		return DPH_LRU_NONE;
-	if (!dph_block_full(b))
-		return DPH_LRU_RESERVED;
-	return dph_folio_shared(b->folio) ? DPH_LRU_NONE : DPH_LRU_FULL;
+	/* Who leaves an owner alone with it looks while he may change it. */
+	return data_race(bitmap_full(folio->populated, DPH_BLOCK_PAGES)) ?
+	       DPH_LRU_FULL : DPH_LRU_RESERVED;
 }
 
-static struct list_head *block_link(struct dph_block *b)
+/* The folio's lock is held, or nobody else has the folio. */
+static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
 {
-	return b->list == DPH_LRU_FULL ? &b->folio->lru : &b->lru;
-}
-
-void dph_block_unlist(struct dph_block *b)
-{
-	if (b->list != DPH_LRU_NONE)
-		dph_lru_del(b->list, block_link(b));
-	b->list = DPH_LRU_NONE;
+	if (list == folio->list)
+		return;
+	if (folio->list != DPH_LRU_NONE)
+		dph_lru_del(folio->list, &folio->lru, folio->core);
+	folio->list = list;
+	if (list == DPH_LRU_NONE)
+		return;
+	folio->owner = list_first_entry(&folio->blocks, struct dph_block,
+					sharer);
+	dph_lru_add(list, &folio->lru, folio->core);
 }
 
 void dph_block_relist(struct dph_block *b)
 {
-	enum dph_lru_list list = block_list(b);
+	struct dph_folio *folio = b->folio;
 
 	lockdep_assert_held(&b->lock);
-	if (list == b->list)
+	/*
+	 * Who leaves us alone with it may just be putting it on a list, by what
+	 * he sees of it: then it isn't there yet, and we wait for him here.
+	 */
+	if (!folio || READ_ONCE(folio->list) == block_list(folio))
 		return;
-	dph_block_unlist(b);
-	b->list = list;
-	if (list == DPH_LRU_FULL)
-		b->folio->owner = b;
-	if (list != DPH_LRU_NONE)
-		dph_lru_add(list, block_link(b));
+	spin_lock(&folio->lock);
+	block_put_on(folio, block_list(folio));
+	spin_unlock(&folio->lock);
+}
+
+void dph_block_isolated(struct dph_block *b)
+{
+	lockdep_assert_held(&b->lock);
+	b->folio->list = DPH_LRU_NONE;
+}
+
+void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio)
+{
+	b->folio = folio;
+	spin_lock(&folio->lock);
+	list_add(&b->sharer, &folio->blocks);
+	spin_unlock(&folio->lock);
+}
+
+void dph_block_share_folio(struct dph_block *b, struct dph_block *other)
+{
+	struct dph_folio *folio = b->folio;
+
+	other->folio = folio;
+	spin_lock(&folio->lock);
+	block_put_on(folio, DPH_LRU_NONE);
+	refcount_inc(&folio->users);
+	list_add(&other->sharer, &folio->blocks);
+	spin_unlock(&folio->lock);
+	b->was_shared = true;
+	other->was_shared = true;
+}
+
+bool dph_block_drop_folio(struct dph_block *b)
+{
+	struct dph_folio *folio = b->folio;
+	bool last, single;
+
+	if (!folio)
+		return false;
+	b->folio = NULL;
+	b->was_shared = false;
+	spin_lock(&folio->lock);
+	last = list_is_singular(&folio->blocks);
+	if (last)
+		block_put_on(folio, DPH_LRU_NONE);
+	list_del(&b->sharer);
+	single = list_is_singular(&folio->blocks);
+	if (!last)
+		refcount_dec(&folio->users);
+	if (single)
+		block_put_on(folio, block_list(folio));
+	spin_unlock(&folio->lock);
+	if (last)
+		dph_folio_put(folio);
+	return single;
 }
 
 /*
@@ -143,24 +202,20 @@ void dph_block_drop_hidden_folio(struct dph_block *b)
 	if (!b->folio || !b->over ||
 	    b->over->nr + b->over->holes < DPH_BLOCK_PAGES)
 		return;
-	dph_block_unlist(b);
-	dph_folio_put(b->folio);
-	b->folio = NULL;
-	b->was_shared = false;
+	dph_block_drop_folio(b);
 }
 
-void dph_block_release(struct dph_block *b)
+bool dph_block_release(struct dph_block *b)
 {
-	dph_block_unlist(b);
-	dph_folio_put(b->folio);
-	dph_overlay_put(b->over);
-	b->folio = NULL;
+	bool single = dph_block_drop_folio(b);
+
+	single |= dph_overlay_put(b->over);
 	b->over = NULL;
 	b->nr = 0;
-	b->was_shared = false;
 	b->remap = false;
 	b->given = false;
 	b->lost = false;
+	return single;
 }
 
 void dph_block_recount(struct dph_block *b)

@@ -22,11 +22,9 @@
  * @lock:	guards all that isn't constant
  * @space:	constant
  * @idx:	file offset / 2 MiB; constant
- * @lru:	its link in the list of reservations, if @list says that it is
- *		there; guarded by that list's own lock
- * @list:	the list that it is on, an enum dph_lru_list
  * @referenced:	populated since reclaim last looked
  * @folio:	the 2 MiB below the overlay, or NULL
+ * @sharer:	in the folio's list of blocks; the folio's lock
  * @over:	single pages, which hide the folio's; or NULL
  * @nr:		pages touched: populated in folio or overlay, and not a hole
  * @was_shared:	the folio has been shared since it was last known to be ours
@@ -46,10 +44,9 @@ struct dph_block {
 	struct mutex lock;
 	struct dph_space *space;
 	unsigned long idx;
-	struct list_head lru;
-	u8 list;
 	bool referenced;
 	struct dph_folio *folio;
+	struct list_head sharer;
 	struct dph_overlay *over;
 	unsigned short nr;
 	bool was_shared;
@@ -123,10 +120,7 @@ static inline struct page *dph_block_page(const struct dph_block *b,
  */
 bool dph_block_exclusive(struct dph_block *b, struct page *held);
 
-/**
- * dph_block_quiesce() - unmap the block in this process
- * @b:		the block. It stays unmapped as long as its lock is held
- */
+/* dph_block_quiesce() - unmap the block in this process; while it is locked */
 void dph_block_quiesce(struct dph_block *b);
 
 /**
@@ -146,21 +140,39 @@ void dph_block_allow_huge(const struct dph_block *b, struct page *page);
 int dph_block_own_overlay(struct dph_block *b, gfp_t gfp);
 
 /**
- * dph_block_drop_hidden_folio() - let the folio go if nothing of it shows
- * @b:		the block
+ * dph_block_set_folio() - give the block a folio
+ * @b:		a block without one
+ * @folio:	which no block has
  */
+void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio);
+
+/**
+ * dph_block_share_folio() - a second block has the folio too
+ * @b:		a block with a folio
+ * @other:	one without, locked as well
+ */
+void dph_block_share_folio(struct dph_block *b, struct dph_block *other);
+
+/**
+ * dph_block_drop_folio() - take the folio from the block
+ * @b:		the block. Nothing happens if it has none
+ *
+ * Return: true if one other block has it alone now
+ */
+bool dph_block_drop_folio(struct dph_block *b);
+
+/* dph_block_drop_hidden_folio() - let the folio go if nothing of it shows */
 void dph_block_drop_hidden_folio(struct dph_block *b);
 
 /**
  * dph_block_release() - let go of all of the block's memory
  * @b:		the block; unmapped, or its process's last VMA is going
+ *
+ * Return: true if some of it may be another block's alone now
  */
-void dph_block_release(struct dph_block *b);
+bool dph_block_release(struct dph_block *b);
 
-/**
- * dph_block_recount() - count @nr again, and drop an overlay that is empty
- * @b:		the block
- */
+/* dph_block_recount() - count @nr again, and drop an overlay that is empty */
 void dph_block_recount(struct dph_block *b);
 
 /**
@@ -172,20 +184,17 @@ void dph_block_recount(struct dph_block *b);
 int dph_block_node(const struct dph_block *b);
 
 /**
- * dph_block_relist() - put the block on the list where it belongs now
- * @b:		the block; its folio has changed, or what is populated
- *
- * Context: the block's lock is held; no lock of its process is needed.
+ * dph_block_relist() - put the block's folio on the list where it belongs now
+ * @b:		the block, locked; its folio has changed, or what is populated
  */
 void dph_block_relist(struct dph_block *b);
 
 /**
- * dph_block_unlist() - take the block off its list
- * @b:		the block; it is about to lose its folio, or to go
+ * dph_block_isolated() - reclaim has taken the block's folio off its list
+ * @b:		the block
  *
- * Context: the block's lock is held, or nobody else has the block any more; no
- * lock of its process is needed.
+ * Context: before the list's lock is dropped.
  */
-void dph_block_unlist(struct dph_block *b);
+void dph_block_isolated(struct dph_block *b);
 
 #endif /* DPH_BLOCK_H */

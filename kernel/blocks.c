@@ -14,10 +14,9 @@ struct dph_block *dph_blocks_add(struct dph_space *space, unsigned long idx,
 {
 	struct dph_block *b, *other;
 
-	b = dph_lru_alloc(DPH_LRU_RESERVED, blocks_cache, gfp);
+	b = kmem_cache_zalloc(blocks_cache, gfp);
 	if (!b)
 		return NULL;
-	INIT_LIST_HEAD(&b->lru);
 	mutex_init(&b->lock);
 	b->space = space;
 	b->idx = idx;
@@ -35,7 +34,6 @@ void dph_blocks_free(struct dph_space *space)
 	unsigned long idx;
 
 	xa_for_each(&space->blocks, idx, b) {
-		dph_block_unlist(b);
 		kmem_cache_free(blocks_cache, b);
 		cond_resched();
 	}

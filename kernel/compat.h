@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What differs between the kernels that we build for (6.1, 6.12 and 7.3), and
- * nothing else: here for VMAs and folios, in compat_lru.h for reclaim, and in
- * compat_pagetable.h. The rest of the driver is written against the newest one.
+ * nothing else: here for VMAs and folios, and in compat_lru.h, compat_shrinker.h
+ * and compat_pagetable.h. The rest of the driver is written against the newest one.
  */
 #ifndef DPH_COMPAT_H
 #define DPH_COMPAT_H

@@ -186,7 +186,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	if (folio) {
 		bitmap_copy(folio->populated, from->populated, DPH_BLOCK_PAGES);
 		folio->promoted = from->promoted;
-		cb->folio = folio;
+		dph_block_set_folio(cb, folio);
 	}
 	return 0;
 }
@@ -200,14 +200,10 @@ void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool held)
 	if (pb->over)
 		err = cow_share_overlay(pb, cb);
 	if (pb->folio && !err) {
-		if (!dph_folio_shared(pb->folio) && held) {
+		if (!dph_folio_shared(pb->folio) && held)
 			err = cow_copy_folio(pb, cb);
-		} else {
-			refcount_inc(&pb->folio->users);
-			cb->folio = pb->folio;
-			pb->was_shared = true;
-			cb->was_shared = true;
-		}
+		else
+			dph_block_share_folio(pb, cb);
 	}
 	if (err)
 		cb->lost = true;

@@ -10,18 +10,31 @@
 #include "page.h"
 #include "trace.h"
 
+/*
+ * A process that discards pages has its own memory policy. Reclaim runs in
+ * whichever task needs memory, so it takes that of the folio's node if it can.
+ */
+static struct page *demote_alloc(struct dph_block *b, gfp_t gfp)
+{
+	return gfp & __GFP_DIRECT_RECLAIM ?
+	       dph_page_alloc(b->space->user, NULL, gfp) :
+	       dph_page_alloc_near(b->space->user,
+				   folio_nid(b->folio->core), gfp);
+}
+
 int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 	       gfp_t gfp)
 {
+	DECLARE_BITMAP(done, DPH_BLOCK_PAGES) = { 0 };
 	unsigned int i;
 	int err = dph_block_own_overlay(b, gfp & ~__GFP_HIGHMEM);
 	unsigned int copied = 0;
+	struct page *to;
 
 	if (err)
 		return err;
 	for_each_set_bit(i, b->folio->populated, DPH_BLOCK_PAGES) {
 		struct page *from = dph_folio_page(b->folio, i);
-		struct page *to;
 
 		if ((i >= first && i < end) || b->over->slot[i])
 			continue;
@@ -30,25 +43,30 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 			b->folio->promoted = false;
 			continue;
 		}
-		to = dph_page_alloc(b->space->user, NULL, gfp);
-		if (IS_ERR(to)) {
-			dph_block_recount(b);
-			return PTR_ERR(to);
-		}
+		to = demote_alloc(b, gfp);
+		if (IS_ERR(to))
+			goto undo;
 		copy_highpage(to, from);
 		dph_overlay_set(b->over, i, to);
+		__set_bit(i, done);
 		copied++;
 		cond_resched();
 	}
-	dph_block_unlist(b);
-	dph_folio_put(b->folio);
-	b->folio = NULL;
+	dph_block_drop_folio(b);
 	b->remap = false;
 	b->given = false;
 	dph_block_recount(b);
 	dph_count(&b->space->counts, DPH_DEMOTIONS, 1);
 	trace_dphuge_demote(b, copied);
 	return 0;
+
+undo:
+	/* Memory is short, and the folio has the same. */
+	err = PTR_ERR(to);
+	for_each_set_bit(i, done, DPH_BLOCK_PAGES)
+		dph_overlay_set(b->over, i, NULL);
+	dph_block_recount(b);
+	return err;
 }
 
 /*

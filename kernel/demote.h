@@ -18,8 +18,8 @@
  * Pages of zeroes aren't copied either.
  *
  * Context: the block's lock is held; no lock of its process is needed.
- * Return: 0, -ENOMEM or -ENOSPC. On error the folio stays, under an overlay
- * that has some of its pages: still consistent
+ * Return: 0, -ENOMEM or -ENOSPC. On error the folio stays, and shows what it
+ * showed
  */
 int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 	       gfp_t gfp);

@@ -20,23 +20,33 @@
 
 static struct kmem_cache *folio_cache;
 
-static struct dph_folio *folio_new(void)
-{
-	struct dph_folio *folio = dph_lru_alloc(DPH_LRU_FULL, folio_cache,
-						GFP_KERNEL);
+/*
+ * For what stands for a folio. There are single pages if there is no memory for
+ * it, so neither the machine's OOM killer nor the cgroup's is called.
+ */
+#define FOLIO_GFP_SLAB	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
-	if (folio)
-		INIT_LIST_HEAD(&folio->lru);
-	return folio;
-}
-
-static struct dph_folio *folio_fill_in(struct dph_folio *folio,
-				       struct folio *core, gfp_t gfp)
+/* @core with all that we know of it; NULL if @core is, or there is no memory. */
+static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
+				   gfp_t gfp)
 {
+	struct dph_folio *folio;
+
+	if (!core)
+		return NULL;
+	folio = dph_lru_alloc(folio_cache, core, FOLIO_GFP_SLAB);
+	if (!folio) {
+		folio_put(core);
+		return NULL;
+	}
 	core->index = DPH_FOLIO_INDEX_OUTSIDE;
 	dph_compat_folio_no_thp(core);
+	folio->user = user;
 	folio->core = core;
 	folio->zeroed = want_init_on_alloc(gfp);
+	spin_lock_init(&folio->lock);
+	INIT_LIST_HEAD(&folio->blocks);
+	INIT_LIST_HEAD(&folio->lru);
 	refcount_set(&folio->users, 1);
 	return folio;
 }
@@ -55,27 +65,19 @@ static struct dph_folio *folio_alloc_for(struct dph_user *user,
 					 struct vm_fault *vmf, int nid,
 					 gfp_t gfp)
 {
-	struct dph_folio *folio = folio_new();
+	struct dph_folio *folio;
 	struct folio *core;
 
-	if (!folio)
-		return NULL;
-	folio->user = user;
 	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
-		goto free_folio;
+		return NULL;
 	core = folio_core_alloc(vmf, nid, gfp);
-	/* In his cgroup there may be no room but for what pipes have let go of. */
+	/* The user's cgroup may have no room but for what pipes have let go of. */
 	if (!core && dph_held_look(user, FOLIO_LOOK_MAX))
 		core = folio_core_alloc(vmf, nid, gfp);
-	if (!core)
-		goto give_back;
-	return folio_fill_in(folio, core, gfp);
-
-give_back:
-	dph_limit_give(user, DPH_BLOCK_PAGES);
-free_folio:
-	kmem_cache_free(folio_cache, folio);
-	return NULL;
+	folio = folio_new(user, core, gfp);
+	if (!folio)
+		dph_limit_give(user, DPH_BLOCK_PAGES);
+	return folio;
 }
 
 struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf)
@@ -86,7 +88,7 @@ struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf)
 
 struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid)
 {
-	return folio_alloc_for(user, NULL, nid, FOLIO_GFP);
+	return folio_alloc_for(user, NULL, nid, FOLIO_GFP | __GFP_THISNODE);
 }
 
 /* They are cleared as one stretch: user pages aren't highmem here. */
@@ -105,17 +107,11 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
 struct dph_folio *dph_folio_alloc_zeroed(int nid)
 {
 	gfp_t gfp = (FOLIO_GFP | __GFP_THISNODE) & ~__GFP_RECLAIM;
-	struct dph_folio *folio = folio_new();
-	struct folio *core;
+	struct folio *core = __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
+	struct dph_folio *folio = folio_new(NULL, core, gfp);
 
 	if (!folio)
 		return NULL;
-	core = __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
-	if (!core) {
-		kmem_cache_free(folio_cache, folio);
-		return NULL;
-	}
-	folio_fill_in(folio, core, gfp);
 	if (!folio->zeroed)
 		dph_folio_clear(folio, 0, DPH_BLOCK_PAGES);
 	folio->zeroed = true;
@@ -143,7 +139,7 @@ void dph_folio_put(struct dph_folio *folio)
 
 int dph_folio_init(void)
 {
-	folio_cache = KMEM_CACHE(dph_folio, SLAB_ACCOUNT);
+	folio_cache = KMEM_CACHE(dph_folio, 0);
 	return folio_cache ? 0 : -ENOMEM;
 }
 

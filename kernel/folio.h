@@ -8,6 +8,7 @@
 #include <linux/bitmap.h>
 #include <linux/mm.h>
 #include <linux/refcount.h>
+#include <linux/spinlock.h>
 
 #include "policy.h"
 #include "user.h"
@@ -16,9 +17,13 @@ struct dph_block;
 
 /**
  * struct dph_folio - an order-9 folio that backs a block
- * @users:	blocks that share it
- * @lru:	in the list of full folios; that list's own lock
- * @owner:	the block that has it alone, while it is on that list
+ * @users:	blocks that share it; changes with @lock held, but for the last
+ * @lock:	guards @blocks; and @list and @owner while several share it
+ * @blocks:	those blocks
+ * @lru:	in the list @list; that list's own lock
+ * @list:	the enum dph_lru_list it is on, see block.c. In the pool, the
+ *		pool's business
+ * @owner:	the block that has it alone, while @list is for reclaim
  * @zeroed:	the allocator, or the pool, has cleared it; constant
  * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
  * @user:	the user for whom it is counted; NULL in the pool, constant
@@ -31,7 +36,10 @@ struct dph_block;
  */
 struct dph_folio {
 	refcount_t users;
+	spinlock_t lock;
+	struct list_head blocks;
 	struct list_head lru;
+	u8 list;
 	struct dph_block *owner;
 	bool zeroed;
 	bool promoted;
@@ -85,7 +93,7 @@ struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf);
 /**
  * dph_folio_alloc_near() - an empty folio for the worker; may compact
  * @user:	for whom
- * @nid:	the node it should lie on
+ * @nid:	the node it must lie on
  *
  * Context: process context, without a block's lock.
  * Return: the folio with one user, or NULL
@@ -122,9 +130,9 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
 
 /**
  * dph_folio_put() - one user less
- * @folio:	freed with its last user; or NULL. If others still have
- *		references to its memory, that counts until they have none, see
- *		held.c
+ * @folio:	that no block has; freed with its last user; or NULL. If others
+ *		still have references to its memory, that counts until they have
+ *		none, see held.c
  */
 void dph_folio_put(struct dph_folio *folio);
 

@@ -121,20 +121,3 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		cond_resched();
 	}
 }
-
-bool dph_fork_settled(struct dph_region *r)
-{
-	struct dph_block *b;
-	unsigned long idx;
-	bool own;
-
-	xa_for_each(&r->space.blocks, idx, b) {
-		mutex_lock(&b->lock);
-		own = dph_cow_settled(b);
-		mutex_unlock(&b->lock);
-		if (!own)
-			return false;
-		cond_resched();
-	}
-	return true;
-}

@@ -41,14 +41,4 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma);
 void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		    struct dph_region *child);
 
-/**
- * dph_fork_settled() - are all of the region's pages its own for good?
- * @r:		a region without relatives
- *
- * Context: mmap_lock is held for write, and all VMAs are write-locked. Takes
- * the blocks' locks.
- * Return: true if no write needs to be looked at any more
- */
-bool dph_fork_settled(struct dph_region *r);
-
 #endif /* DPH_FORK_H */

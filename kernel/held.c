@@ -30,6 +30,7 @@
 #include <linux/workqueue.h>
 
 #include "compat_lru.h"
+#include "compat_shrinker.h"
 #include "held.h"
 
 #define HELD_DELAY_MIN	max(HZ / 50UL, 1UL)

@@ -1,97 +1,149 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Two lists of what reclaim could break up, by node and memory cgroup, each
- * with a shrinker of its own.
+ * Lists of folios by node and memory cgroup, each with a shrinker of its own.
  *
  * This file stands below all that allocate, because an object must be allocated
- * for the list that it is to be on.
+ * for the lists that it is to be on (dph_lru_alloc()). A shrinker is called for
+ * a node and a cgroup that are short of memory, and finds what stands in their
+ * part of its list. So that part must be the folio's own: the part of the object
+ * that stands for it could be any, as its allocation comes from the node where
+ * the task runs.
  */
 #include <linux/list_lru.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "lru.h"
 
-static struct list_lru lru_lists[DPH_LRU_NR];
-static struct shrinker *lru_shrinkers[DPH_LRU_NR];
-static bool lru_ready;	/* the lists are; set once */
+/*
+ * struct lru_state - one of the lists
+ * @lru:	its parts
+ * @shrinker:	what the core calls for it
+ * @ready:	@lru may be used; set once
+ */
+struct lru_state {
+	struct list_lru lru;
+	struct shrinker *shrinker;
+	bool ready;
+};
 
-void *dph_lru_alloc(enum dph_lru_list list, struct kmem_cache *cache, gfp_t gfp)
+static struct lru_state lru_lists[DPH_LRU_NR];
+
+struct mem_cgroup *dph_lru_memcg(struct folio *core)
 {
-	return kmem_cache_alloc_lru(cache, &lru_lists[list],
-				    gfp | __GFP_ACCOUNT | __GFP_ZERO);
+	struct mem_cgroup *memcg;
+
+	rcu_read_lock();
+	/* One that has no reference left has just given its folios away. */
+	do {
+		memcg = folio_memcg(core);
+	} while (memcg && !dph_compat_memcg_tryget(memcg));
+	rcu_read_unlock();
+	return memcg;
 }
 
-void dph_lru_add(enum dph_lru_list list, struct list_head *item)
+/*
+ * The current cgroup's part of each list. The only exported call that makes one
+ * allocates an object besides. It makes those of the cgroup's ancestors too, to
+ * which the objects move when the cgroup goes away.
+ */
+static bool lru_make_parts(struct kmem_cache *cache, gfp_t gfp)
 {
-	dph_compat_lru_add(&lru_lists[list], item);
+	enum dph_lru_list list;
+
+	for (list = DPH_LRU_NONE + 1; list < DPH_LRU_NR; list++) {
+		void *spare = kmem_cache_alloc_lru(cache, &lru_lists[list].lru,
+						   gfp);
+
+		if (!spare)
+			return false;
+		kmem_cache_free(cache, spare);
+	}
+	return true;
 }
 
-void dph_lru_del(enum dph_lru_list list, struct list_head *item)
+void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, gfp_t gfp)
 {
-	dph_compat_lru_del(&lru_lists[list], item);
+	struct mem_cgroup *memcg = dph_lru_memcg(core);
+	/* Whatever happens to the task's own membership meanwhile. */
+	struct mem_cgroup *old = set_active_memcg(memcg);
+	void *object = NULL;
+
+	if (memcg)
+		gfp |= __GFP_ACCOUNT;
+	if (!memcg || lru_make_parts(cache, gfp))
+		object = kmem_cache_alloc_node(cache, gfp | __GFP_ZERO |
+					       DPH_COMPAT_LRU_GFP,
+					       folio_nid(core));
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
+	return object;
+}
+
+void dph_lru_add(enum dph_lru_list list, struct list_head *item,
+		 struct folio *core)
+{
+	dph_compat_lru_add(&lru_lists[list].lru, item, core);
+}
+
+void dph_lru_del(enum dph_lru_list list, struct list_head *item,
+		 struct folio *core)
+{
+	dph_compat_lru_del(&lru_lists[list].lru, item, core);
 }
 
 unsigned long dph_lru_count(enum dph_lru_list list, struct shrink_control *sc)
 {
 	/* Pairs with the release in dph_lru_init(). */
-	if (!smp_load_acquire(&lru_ready))
+	if (!smp_load_acquire(&lru_lists[list].ready))
 		return 0;
-	return list_lru_shrink_count(&lru_lists[list], sc);
+	return list_lru_shrink_count(&lru_lists[list].lru, sc);
 }
 
 void dph_lru_shrink(enum dph_lru_list list, struct shrink_control *sc,
 		    list_lru_walk_cb walk, void *arg)
 {
-	list_lru_shrink_walk(&lru_lists[list], sc, walk, arg);
+	list_lru_shrink_walk(&lru_lists[list].lru, sc, walk, arg);
 }
 
 void dph_lru_walk(enum dph_lru_list list, list_lru_walk_cb walk, void *arg)
 {
-	list_lru_walk(&lru_lists[list], walk, arg,
-		      list_lru_count(&lru_lists[list]));
+	list_lru_walk(&lru_lists[list].lru, walk, arg,
+		      list_lru_count(&lru_lists[list].lru));
 }
 
-/* A list takes its shrinker's number, so the shrinkers come first. */
-static int lru_start(enum dph_lru_list list, const struct dph_lru_shrinker *s)
+void dph_lru_walk_node(enum dph_lru_list list, int nid, unsigned long nr,
+		       list_lru_walk_cb walk, void *arg)
 {
+	list_lru_walk_node(&lru_lists[list].lru, nid, walk, arg, &nr);
+}
+
+/* A list takes its shrinker's number, so the shrinker comes first. */
+int dph_lru_init(enum dph_lru_list list,
+		 const struct dph_lru_shrinker *shrinker)
+{
+	struct lru_state *l = &lru_lists[list];
 	int err;
 
-	lru_shrinkers[list] = dph_compat_shrinker_alloc(s->name, s->count,
-							s->scan, s->seeks);
-	if (!lru_shrinkers[list])
+	l->shrinker = dph_compat_shrinker_alloc(shrinker->name, shrinker->count,
+						shrinker->scan,
+						shrinker->seeks);
+	if (!l->shrinker)
 		return -ENOMEM;
-	err = list_lru_init_memcg(&lru_lists[list], lru_shrinkers[list]);
-	if (err)
-		dph_compat_shrinker_free(lru_shrinkers[list]);
-	return err;
-}
-
-static void lru_stop(enum dph_lru_list list)
-{
-	dph_compat_shrinker_free(lru_shrinkers[list]);
-	list_lru_destroy(&lru_lists[list]);
-}
-
-int dph_lru_init(const struct dph_lru_shrinker shrinkers[DPH_LRU_NR])
-{
-	int err = lru_start(DPH_LRU_RESERVED, &shrinkers[DPH_LRU_RESERVED]);
-
-	if (err)
-		return err;
-	err = lru_start(DPH_LRU_FULL, &shrinkers[DPH_LRU_FULL]);
+	err = list_lru_init_memcg(&l->lru, l->shrinker);
 	if (err) {
-		lru_stop(DPH_LRU_RESERVED);
+		dph_compat_shrinker_free(l->shrinker);
 		return err;
 	}
-	/* Pairs with the acquire in dph_lru_count(): the lists are seen whole. */
-	smp_store_release(&lru_ready, true);
-	dph_compat_shrinker_register(lru_shrinkers[DPH_LRU_RESERVED]);
-	dph_compat_shrinker_register(lru_shrinkers[DPH_LRU_FULL]);
+	/* Pairs with the acquire in dph_lru_count(): the list is seen whole. */
+	smp_store_release(&l->ready, true);
+	dph_compat_shrinker_register(l->shrinker);
 	return 0;
 }
 
-void dph_lru_exit(void)
+void dph_lru_exit(enum dph_lru_list list)
 {
-	lru_stop(DPH_LRU_FULL);
-	lru_stop(DPH_LRU_RESERVED);
+	dph_compat_shrinker_free(lru_lists[list].shrinker);
+	list_lru_destroy(&lru_lists[list].lru);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Two lists of what reclaim could break up, by node and memory cgroup
- * (list_lru), each with a shrinker of its own.
+ * Lists of folios by node and memory cgroup (list_lru), each with a shrinker of
+ * its own: what reclaim could break up, and the pool.
  *
- * An object can only be on the list that it was allocated for, because the
- * allocation is what makes the cgroup's part of that list. So the list of
- * reservations links blocks, and that of full blocks links their folios.
+ * What stands on a list is an object of the caller's (his "link" is embedded in
+ * it), one for each folio. Which part of the list it stands in, its folio says:
+ * the node where that lies and the cgroup that it is charged to.
  */
 #ifndef DPH_LRU_H
 #define DPH_LRU_H
@@ -14,16 +14,19 @@
 #include <linux/slab.h>
 
 #include "compat_lru.h"
+#include "compat_shrinker.h"
 
 /**
  * enum dph_lru_list - the lists
  * @DPH_LRU_NONE:	no list
- * @DPH_LRU_RESERVED:	blocks with a folio that isn't full; links the blocks
- * @DPH_LRU_FULL:	full folios that one block has alone; links the folios
+ * @DPH_LRU_POOL:	folios in the pool
+ * @DPH_LRU_RESERVED:	folios that one block has alone, and that aren't full
+ * @DPH_LRU_FULL:	full folios that one block has alone
  * @DPH_LRU_NR:		end of the enumeration
  */
 enum dph_lru_list {
 	DPH_LRU_NONE,
+	DPH_LRU_POOL,
 	DPH_LRU_RESERVED,
 	DPH_LRU_FULL,
 	DPH_LRU_NR
@@ -44,55 +47,70 @@ struct dph_lru_shrinker {
 };
 
 /**
- * dph_lru_init() - make the lists and register their shrinkers
- * @shrinkers:	by enum dph_lru_list; that of DPH_LRU_NONE isn't used
+ * dph_lru_init() - make a list and register its shrinker
+ * @list:	which one; of all, those that come first are reclaimed first
+ * @shrinker:	what is called for it
+ *
+ * Nothing is allocated by dph_lru_alloc() until all lists are made.
  *
  * Return: 0 or -ENOMEM
  */
-int dph_lru_init(const struct dph_lru_shrinker shrinkers[DPH_LRU_NR]);
+int dph_lru_init(enum dph_lru_list list,
+		 const struct dph_lru_shrinker *shrinker);
 
 /**
- * dph_lru_exit() - unregister the shrinkers and free the lists
- *
- * The lists are empty.
+ * dph_lru_exit() - unregister the shrinker and free the list
+ * @list:	which one. It is empty
  */
-void dph_lru_exit(void);
+void dph_lru_exit(enum dph_lru_list list);
 
 /**
- * dph_lru_alloc() - allocate an object that may be put on a list
- * @list:	which one
- * @cache:	a slab cache of the caller's
- * @gfp:	how; the object is charged to the current cgroup
+ * dph_lru_memcg() - the cgroup that a folio is charged to
+ * @core:	the folio
  *
- * Return: the object, all zero, or NULL
+ * Return: the cgroup with a reference; NULL: none, or the root
  */
-void *dph_lru_alloc(enum dph_lru_list list, struct kmem_cache *cache,
-		    gfp_t gfp);
+struct mem_cgroup *dph_lru_memcg(struct folio *core);
+
+/**
+ * dph_lru_alloc() - allocate an object that stands for a folio
+ * @cache:	a slab cache of the caller's, without SLAB_ACCOUNT: the object is
+ *		charged to whom the folio is charged to
+ * @core:	the folio
+ * @gfp:	how
+ *
+ * Return: the object, all zero, which may be put on any of the lists; or NULL
+ */
+void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, gfp_t gfp);
 
 /**
  * dph_lru_add() - put an object on a list
- * @list:	for which it was allocated
- * @item:	its link
+ * @list:	which one
+ * @item:	the object's link
+ * @core:	the folio for which the object was allocated
  *
  * Context: any; takes the list's lock.
  */
-void dph_lru_add(enum dph_lru_list list, struct list_head *item);
+void dph_lru_add(enum dph_lru_list list, struct list_head *item,
+		 struct folio *core);
 
 /**
  * dph_lru_del() - take an object off its list
  * @list:	the list it is on
- * @item:	its link
+ * @item:	the object's link
+ * @core:	its folio
  *
  * Context: any; takes the list's lock.
  */
-void dph_lru_del(enum dph_lru_list list, struct list_head *item);
+void dph_lru_del(enum dph_lru_list list, struct list_head *item,
+		 struct folio *core);
 
 /**
  * dph_lru_count() - how many objects could a shrinker look at?
  * @list:	which list
  * @sc:		names the node and the cgroup
  *
- * Return: the number; 0 until dph_lru_init() is done with the lists
+ * Return: the number; 0 until dph_lru_init() is done with the list
  */
 unsigned long dph_lru_count(enum dph_lru_list list, struct shrink_control *sc);
 
@@ -113,5 +131,16 @@ void dph_lru_shrink(enum dph_lru_list list, struct shrink_control *sc,
  * @arg:	passed to @walk
  */
 void dph_lru_walk(enum dph_lru_list list, list_lru_walk_cb walk, void *arg);
+
+/**
+ * dph_lru_walk_node() - walk a node's part of a list
+ * @list:	which list
+ * @nid:	the node
+ * @nr:		how many to look at
+ * @walk:	called for each object with the list's lock held
+ * @arg:	passed to @walk
+ */
+void dph_lru_walk_node(enum dph_lru_list list, int nid, unsigned long nr,
+		       list_lru_walk_cb walk, void *arg);
 
 #endif /* DPH_LRU_H */

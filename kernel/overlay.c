@@ -35,10 +35,15 @@ void dph_overlay_page_share(struct page *page)
 	atomic_long_inc(overlay_sharers(page));
 }
 
-static void overlay_page_put(struct dph_overlay *over, struct page *page)
+/* True: one table is left that has @page. */
+static bool overlay_page_put(struct dph_overlay *over, struct page *page)
 {
-	if (!overlay_count(atomic_long_dec_return(overlay_sharers(page))))
+	unsigned long left;
+
+	left = overlay_count(atomic_long_dec_return(overlay_sharers(page)));
+	if (!left)
 		dph_page_free(over->user, page);
+	return left == 1;
 }
 
 bool dph_overlay_page_sole(struct page *page)
@@ -98,17 +103,22 @@ struct dph_overlay *dph_overlay_clone(struct dph_overlay *from, gfp_t gfp)
 	return over;
 }
 
-void dph_overlay_put(struct dph_overlay *over)
+bool dph_overlay_put(struct dph_overlay *over)
 {
+	bool single = false;
 	unsigned int i;
+	int users;
 
-	if (!over || !refcount_dec_and_test(&over->users))
-		return;
+	if (!over)
+		return false;
+	if (!__refcount_dec_and_test(&over->users, &users))
+		return users == 2;
 	for (i = 0; i < DPH_BLOCK_PAGES; i++)
 		if (dph_overlay_page(over, i))
-			overlay_page_put(over, over->slot[i]);
+			single |= overlay_page_put(over, over->slot[i]);
 	free_page((unsigned long)over->slot);
 	kfree(over);
+	return single;
 }
 
 void dph_overlay_set(struct dph_overlay *over, unsigned int i,

@@ -96,8 +96,10 @@ struct dph_overlay *dph_overlay_clone(struct dph_overlay *from, gfp_t gfp);
  * dph_overlay_put() - one user less
  * @over:	freed with its last user, and so are pages that are in no other
  *		table; or NULL
+ *
+ * Return: true if the table, or one of its pages, may have one user left now
  */
-void dph_overlay_put(struct dph_overlay *over);
+bool dph_overlay_put(struct dph_overlay *over);
 
 /**
  * dph_overlay_set() - replace an entry

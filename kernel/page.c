@@ -18,18 +18,11 @@ struct folio *dph_page_raw(struct vm_fault *vmf, gfp_t gfp, unsigned int order)
 		     folio_alloc(gfp, order);
 }
 
-struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
-			    gfp_t gfp)
+/* The page that is counted for @user already; @folio may be NULL. */
+static struct page *page_of(struct dph_user *user, struct folio *folio)
 {
-	struct folio *folio;
 	struct page *page;
 
-	/* Reclaim gives back more than it takes, but only afterwards. */
-	if (!(gfp & __GFP_DIRECT_RECLAIM))
-		dph_limit_force(user, 1);
-	else if (!dph_limit_take_needed(user))
-		return ERR_PTR(-ENOSPC);
-	folio = dph_page_raw(vmf, gfp, 0);
 	if (!folio) {
 		dph_limit_give(user, 1);
 		return ERR_PTR(-ENOMEM);
@@ -38,6 +31,21 @@ struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 	/* The overlays that hold it, see overlay.c. */
 	set_page_private(page, 1);
 	return page;
+}
+
+struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
+			    gfp_t gfp)
+{
+	if (!dph_limit_take_needed(user))
+		return ERR_PTR(-ENOSPC);
+	return page_of(user, dph_page_raw(vmf, gfp, 0));
+}
+
+struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp)
+{
+	/* Reclaim gives back more than it takes, but only afterwards. */
+	dph_limit_force(user, 1);
+	return page_of(user, __folio_alloc_node(gfp, 0, nid));
 }
 
 void dph_page_free(struct dph_user *user, struct page *page)

@@ -31,14 +31,23 @@ struct folio *dph_page_raw(struct vm_fault *vmf, gfp_t gfp, unsigned int order);
  * dph_page_alloc() - a page that one overlay holds
  * @user:	for whom
  * @vmf:	as for dph_page_raw()
- * @gfp:	DPH_PAGE_GFP or DPH_PAGE_GFP_RECLAIM, perhaps with __GFP_ZERO. In
- *		reclaim, limits aren't applied
+ * @gfp:	DPH_PAGE_GFP, perhaps with __GFP_ZERO
  *
  * Return: the page; or an error: ENOSPC, the device's or the user's limit;
  * ENOMEM
  */
 struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 			    gfp_t gfp);
+
+/**
+ * dph_page_alloc_near() - the same for reclaim, which applies no limits
+ * @user:	for whom
+ * @nid:	the node it should lie on
+ * @gfp:	DPH_PAGE_GFP_RECLAIM, perhaps without __GFP_ACCOUNT
+ *
+ * Return: the page, or ENOMEM
+ */
+struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp);
 
 /**
  * dph_page_free() - let go of a page that dph_page_alloc() gave

@@ -7,7 +7,7 @@
  * in, and empties it when they have stopped. No call charges a folio that
  * exists already to a cgroup, so a folio is allocated, and charged, on behalf
  * of the cgroup that asked last, and only its processes get it. The folios
- * stand in lists by node and cgroup (list_lru), so that a cgroup under pressure
+ * stand in a list by node and cgroup (lru.c), so that a cgroup under pressure
  * gives up its own. They count in no user's limit until they are handed out.
  */
 #include <linux/cpuset.h>
@@ -20,7 +20,9 @@
 #include <linux/slab.h>
 
 #include "compat_lru.h"
+#include "compat_shrinker.h"
 #include "limit.h"
+#include "lru.h"
 #include "param.h"
 #include "pool.h"
 #include "queue.h"
@@ -36,16 +38,6 @@ static struct dph_param pool_mib = {
 module_param_cb(pool_mib, &dph_param_ops, &pool_mib, 0644);
 MODULE_PARM_DESC(pool_mib,
 		 "MiB in 2 MiB pages that are kept zeroed on each memory node while programs there fault blocks in; 0 = none (default 16)");
-
-/*
- * struct pool_entry - a folio in the pool
- * @lru:	in the list of its node and cgroup; that list's own lock
- * @folio:	constant
- */
-struct pool_entry {
-	struct list_head lru;
-	struct dph_folio *folio;
-};
 
 /*
  * struct pool_node - a node's part of the pool
@@ -65,11 +57,7 @@ struct pool_node {
 	atomic_t nr;
 };
 
-static struct list_lru pool_list;
-static struct kmem_cache *pool_cache;
-static struct shrinker *pool_shrinker;
 static struct pool_node *pool_nodes;	/* by node */
-static bool pool_ready;			/* pool_list is; set once */
 
 static bool pool_mempolicy(const struct vm_area_struct *vma)
 {
@@ -96,14 +84,11 @@ unsigned long dph_pool_bytes(void)
 	return pages << PMD_SHIFT;
 }
 
-/* The folio of an entry that is in no list any more; the entry goes. */
-static struct dph_folio *pool_unpack(struct pool_entry *p)
+/* A folio that is in no list any more isn't the pool's. */
+static void pool_forget(struct dph_folio *folio)
 {
-	struct dph_folio *folio = p->folio;
-
+	INIT_LIST_HEAD(&folio->lru);
 	atomic_dec(&pool_nodes[folio_nid(folio->core)].nr);
-	kmem_cache_free(pool_cache, p);
-	return folio;
 }
 
 static enum lru_status pool_take_one(struct list_head *item,
@@ -111,8 +96,7 @@ static enum lru_status pool_take_one(struct list_head *item,
 				     DPH_COMPAT_LRU_LOCK_ARG void *found)
 {
 	list_lru_isolate(list, item);
-	*(struct pool_entry **)found = container_of(item, struct pool_entry,
-						    lru);
+	*(struct dph_folio **)found = container_of(item, struct dph_folio, lru);
 	return LRU_REMOVED;
 }
 
@@ -124,15 +108,15 @@ static enum lru_status pool_free_one(struct list_head *item,
 	return LRU_REMOVED;
 }
 
-/* Free entries and folios. Returns how many 4 KiB pages these were. */
+/* Returns how many 4 KiB pages these were. */
 static unsigned long pool_free_all(struct list_head *dispose)
 {
-	struct pool_entry *p, *next;
+	struct dph_folio *folio, *next;
 	unsigned long freed = 0;
 
-	list_for_each_entry_safe(p, next, dispose, lru) {
-		list_del(&p->lru);
-		dph_folio_put(pool_unpack(p));
+	list_for_each_entry_safe(folio, next, dispose, lru) {
+		pool_forget(folio);
+		dph_folio_put(folio);
 		freed += DPH_BLOCK_PAGES;
 	}
 	return freed;
@@ -143,7 +127,7 @@ static void pool_shed(int nid, unsigned long nr)
 {
 	LIST_HEAD(dispose);
 
-	list_lru_walk_node(&pool_list, nid, pool_free_one, &dispose, &nr);
+	dph_lru_walk_node(DPH_LRU_POOL, nid, nr, pool_free_one, &dispose);
 	pool_free_all(&dispose);
 }
 
@@ -165,23 +149,23 @@ static void pool_ask(struct pool_node *node, struct mem_cgroup *memcg)
 struct dph_folio *dph_pool_take(struct dph_user *user, struct vm_fault *vmf)
 {
 	int nid = numa_mem_id();
-	struct pool_entry *p = NULL;
-	struct dph_folio *folio;
+	struct shrink_control part = { .nid = nid, .nr_to_scan = 1 };
+	struct dph_folio *folio = NULL;
 	struct mem_cgroup *memcg;
-	unsigned long nr = 1;
 
 	if (!pool_size() || vmf->vma->vm_mm != current->mm ||
 	    pool_mempolicy(vmf->vma) ||
 	    !node_isset(nid, cpuset_current_mems_allowed))
 		return NULL;
 	memcg = get_mem_cgroup_from_mm(current->mm);
-	list_lru_walk_one(&pool_list, nid, memcg, pool_take_one, &p, &nr);
+	part.memcg = memcg;
+	dph_lru_shrink(DPH_LRU_POOL, &part, pool_take_one, &folio);
 	pool_ask(&pool_nodes[nid], memcg);
 	if (atomic_read(&pool_nodes[nid].nr) < pool_size())
 		dph_queue_wake();
-	if (!p)
+	if (!folio)
 		return NULL;
-	folio = pool_unpack(p);
+	pool_forget(folio);
 	if (!dph_folio_adopt(folio, user)) {
 		dph_folio_put(folio);
 		return NULL;
@@ -193,32 +177,21 @@ struct dph_folio *dph_pool_take(struct dph_user *user, struct vm_fault *vmf)
 static bool pool_fill_one(int nid, struct mem_cgroup *memcg)
 {
 	struct mem_cgroup *old = set_active_memcg(memcg);
-	struct pool_entry *p;
-	bool done = false;
+	struct dph_folio *folio = dph_folio_alloc_zeroed(nid);
 
-	p = kmem_cache_alloc_lru(pool_cache, &pool_list, GFP_KERNEL_ACCOUNT);
-	if (!p)
-		goto out;
-	/* The node that the entry itself lies on decides on its list. */
-	p->folio = page_to_nid(virt_to_page(p)) == nid ?
-		   dph_folio_alloc_zeroed(nid) : NULL;
-	if (p->folio) {
-		INIT_LIST_HEAD(&p->lru);
-		atomic_inc(&pool_nodes[nid].nr);
-		dph_compat_lru_add(&pool_list, &p->lru);
-		done = true;
-	} else {
-		kmem_cache_free(pool_cache, p);
-	}
-out:
 	set_active_memcg(old);
-	return done;
+	if (!folio)
+		return false;
+	atomic_inc(&pool_nodes[nid].nr);
+	dph_lru_add(DPH_LRU_POOL, &folio->lru, folio->core);
+	return true;
 }
 
 /* One node's part of dph_pool_maintain(), with the same result. */
 static long pool_maintain_node(int nid)
 {
 	struct pool_node *node = &pool_nodes[nid];
+	struct shrink_control part = { .nid = nid };
 	unsigned int have = atomic_read(&node->nr);
 	struct mem_cgroup *memcg = NULL;
 	bool idle;
@@ -244,8 +217,9 @@ static long pool_maintain_node(int nid)
 		memcg = node->memcg;
 	spin_unlock(&node->lock);
 	/* If it is full of another cgroup's folios, these go one by one. */
+	part.memcg = memcg;
 	if (have && have >= pool_size() &&
-	    !list_lru_count_one(&pool_list, nid, memcg)) {
+	    !dph_lru_count(DPH_LRU_POOL, &part)) {
 		pool_shed(nid, 1);
 		have--;
 	}
@@ -265,27 +239,19 @@ long dph_pool_maintain(void)
 	long wait = MAX_SCHEDULE_TIMEOUT;
 	int nid;
 
-	for_each_online_node(nid) {
-		/* Slab objects come from the node we run on, and clearing is fast. */
-		bool move = num_online_nodes() > 1 &&
-			    !cpumask_empty(cpumask_of_node(nid));
-
-		if (move)
-			set_cpus_allowed_ptr(current, cpumask_of_node(nid));
+	/*
+	 * From wherever the thread runs. To clear a folio of another node takes
+	 * longer, but where the thread runs is the administrator's to say.
+	 */
+	for_each_online_node(nid)
 		wait = min(wait, pool_maintain_node(nid));
-		if (move)
-			set_cpus_allowed_ptr(current, cpu_possible_mask);
-	}
 	return wait;
 }
 
 static unsigned long pool_count(struct shrinker *s, struct shrink_control *sc)
 {
-	/* Pairs with the release in dph_pool_init(). */
-	if (!smp_load_acquire(&pool_ready))
-		return 0;
 	/* Double, as in reclaim.c: seeks is 0 here too. */
-	return 2 * list_lru_shrink_count(&pool_list, sc) ?: SHRINK_EMPTY;
+	return 2 * dph_lru_count(DPH_LRU_POOL, sc) ?: SHRINK_EMPTY;
 }
 
 static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
@@ -293,7 +259,7 @@ static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
 	LIST_HEAD(dispose);
 	unsigned long freed;
 
-	list_lru_shrink_walk(&pool_list, sc, pool_free_one, &dispose);
+	dph_lru_shrink(DPH_LRU_POOL, sc, pool_free_one, &dispose);
 	freed = pool_free_all(&dispose);
 	/* Not to be filled again at once. */
 	WRITE_ONCE(pool_nodes[sc->nid].retry, jiffies + HZ);
@@ -301,9 +267,16 @@ static unsigned long pool_scan(struct shrinker *s, struct shrink_control *sc)
 	return freed;
 }
 
+static const struct dph_lru_shrinker pool_shrinker = {
+	.name = "dphuge-pool",
+	.count = pool_count,
+	.scan = pool_scan,
+	.seeks = 0,
+};
+
 int dph_pool_init(void)
 {
-	int nid, err = -ENOMEM;
+	int nid, err;
 
 	pool_nodes = kcalloc(nr_node_ids, sizeof(*pool_nodes), GFP_KERNEL);
 	if (!pool_nodes)
@@ -313,28 +286,9 @@ int dph_pool_init(void)
 		pool_nodes[nid].asked = jiffies - POOL_IDLE;
 		pool_nodes[nid].retry = jiffies;
 	}
-	pool_cache = kmem_cache_create("dph_pooled", sizeof(struct pool_entry),
-				       0, SLAB_ACCOUNT, NULL);
-	if (!pool_cache)
-		goto free_nodes;
-	pool_shrinker = dph_compat_shrinker_alloc("dphuge-pool", pool_count,
-						  pool_scan, 0);
-	if (!pool_shrinker)
-		goto free_cache;
-	err = list_lru_init_memcg(&pool_list, pool_shrinker);
+	err = dph_lru_init(DPH_LRU_POOL, &pool_shrinker);
 	if (err)
-		goto free_shrinker;
-	/* Pairs with the acquire in pool_count(). */
-	smp_store_release(&pool_ready, true);
-	dph_compat_shrinker_register(pool_shrinker);
-	return 0;
-
-free_shrinker:
-	dph_compat_shrinker_free(pool_shrinker);
-free_cache:
-	kmem_cache_destroy(pool_cache);
-free_nodes:
-	kfree(pool_nodes);
+		kfree(pool_nodes);
 	return err;
 }
 
@@ -342,12 +296,10 @@ void dph_pool_exit(void)
 {
 	int nid;
 
-	dph_compat_shrinker_free(pool_shrinker);
 	for_each_node(nid) {
 		pool_shed(nid, ULONG_MAX);
 		mem_cgroup_put(pool_nodes[nid].memcg);
 	}
-	list_lru_destroy(&pool_list);
-	kmem_cache_destroy(pool_cache);
+	dph_lru_exit(DPH_LRU_POOL);
 	kfree(pool_nodes);
 }

@@ -40,7 +40,7 @@ struct dph_folio *dph_pool_take(struct dph_user *user, struct vm_fault *vmf);
 /**
  * dph_pool_maintain() - fill or empty the pool by one step; for the worker
  *
- * Context: the worker thread, which may be moved to other CPUs meanwhile.
+ * Context: the worker thread.
  * Return: 0 if something was done; else when to look again, in jiffies
  */
 long dph_pool_maintain(void);

@@ -86,7 +86,8 @@ static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
 	trace_dphuge_fold(b, b->over->nr);
 	dph_overlay_put(b->over);
 	b->over = NULL;
-	b->folio = folio;
+	if (!b->folio)
+		dph_block_set_folio(b, folio);
 	return true;
 }
 

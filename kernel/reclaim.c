@@ -20,8 +20,12 @@
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/swap.h>
+#include <linux/wait.h>
 
 #include "compat_lru.h"
+#include "compat_shrinker.h"
 #include "demote.h"
 #include "lru.h"
 #include "page.h"
@@ -31,23 +35,84 @@
 #include "trace.h"
 
 /*
- * Demotions by reclaim take from the emergency reserves, so there is only one
- * at a time. A second task waits for the first, because without any progress it
- * would call the OOM killer. Whoever holds this lock doesn't wait for memory.
+ * Demotions by reclaim take from the emergency reserves, up to 256 pages each
+ * before they give 512 back. So on each node (and for the device's limit, which
+ * knows no node) only so many tasks do that at once.
+ *
+ * But a task that finds nothing freed time and again calls the OOM killer, and
+ * one that is within may be kept from the processor for long, by its cgroup's
+ * CPU quota or by whoever has a higher priority. So nobody waits for it longer
+ * than this, and then goes on with the next block: that the reserves may run
+ * out is the lesser evil, a demotion that finds no page leaves its block as it
+ * was. And who finds all blocks taken waits as long for one of those who took
+ * them, and counts what they freed as progress.
+ *
+ * So before the OOM killer is called while there are blocks to break up, all
+ * those who took them must have been stuck for that time in each of the many
+ * calls that reclaim makes before it gives up (16 rounds of 12 priorities).
  */
-static DEFINE_MUTEX(reclaim_lock);
+#define RECLAIM_AT_ONCE		2
+#define RECLAIM_PATIENCE	(HZ / 10)
 
-/* The cgroup that the folio is charged to, with a reference; NULL: the root. */
-static struct mem_cgroup *reclaim_memcg_of(struct dph_folio *folio)
+/*
+ * struct reclaim_gate - who breaks up blocks
+ * @busy:	how many tasks do
+ * @freed:	pages that they gave back, ever
+ * @wait:	those who wait for a change of these
+ */
+struct reclaim_gate {
+	atomic_t busy;
+	atomic_long_t freed;
+	wait_queue_head_t wait;
+};
+
+static struct reclaim_gate *reclaim_nodes;	/* by node */
+static struct reclaim_gate reclaim_room;	/* for the device's limit */
+
+static bool reclaim_try_enter(struct reclaim_gate *gate)
 {
-	struct mem_cgroup *memcg;
+	int busy = atomic_read(&gate->busy);
 
-	rcu_read_lock();
-	memcg = folio_memcg(folio->core);
-	if (memcg && !dph_compat_memcg_tryget(memcg))
-		memcg = NULL;
-	rcu_read_unlock();
-	return memcg;
+	do {
+		if (busy >= RECLAIM_AT_ONCE)
+			return false;
+	} while (!atomic_try_cmpxchg(&gate->busy, &busy, busy + 1));
+	return true;
+}
+
+/* Returns what to hand to reclaim_leave(). There is one kswapd for each node. */
+static long reclaim_enter(struct reclaim_gate *gate)
+{
+	if (current_is_kswapd() ||
+	    wait_event_killable_timeout(gate->wait, reclaim_try_enter(gate),
+					RECLAIM_PATIENCE) <= 0)
+		atomic_inc(&gate->busy);
+	return atomic_long_read(&gate->freed);
+}
+
+/* Wait for who is within. Returns what was freed since @before. */
+static unsigned long reclaim_await(struct reclaim_gate *gate, long before)
+{
+	wait_event_killable_timeout(gate->wait,
+			atomic_long_read(&gate->freed) != before ||
+			!atomic_read(&gate->busy), RECLAIM_PATIENCE);
+	/* Pairs with reclaim_leave(). */
+	smp_rmb();
+	return atomic_long_read(&gate->freed) - before;
+}
+
+/* Returns the progress: @freed, or what others freed since @before. */
+static unsigned long reclaim_leave(struct reclaim_gate *gate, long before,
+				   unsigned long freed)
+{
+	atomic_long_add(freed, &gate->freed);
+	/* Pairs with reclaim_await(): whoever finds nobody within sees it all. */
+	smp_mb__before_atomic();
+	atomic_dec(&gate->busy);
+	wake_up_all(&gate->wait);
+	if (freed || current_is_kswapd())
+		return freed;
+	return reclaim_await(gate, before);
 }
 
 /*
@@ -79,7 +144,7 @@ static unsigned long reclaim_break_up(struct dph_block *b,
 	if (!file)
 		return 0;
 	if (reclaim_unmap(b, file->f_mapping)) {
-		memcg = reclaim_memcg_of(b->folio);
+		memcg = dph_lru_memcg(b->folio->core);
 		old = set_active_memcg(memcg);
 		/* Not to the cgroup of the task that we happen to be in. */
 		gfp = memcg ? DPH_PAGE_GFP_RECLAIM :
@@ -135,7 +200,7 @@ static bool reclaim_worth_it(struct dph_block *b)
 
 /*
  * struct reclaim_walk - one walk of a list
- * @user:	only his blocks; or NULL: everybody's
+ * @user:	only this user's blocks; or NULL: everybody's
  * @enough:	when so many pages are freed, the rest is left alone
  * @freed:	pages that were given back
  */
@@ -153,11 +218,14 @@ static bool reclaim_passes_by(const struct reclaim_walk *walk,
 	       (walk->user && b->space->user != walk->user);
 }
 
-static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
-				   struct list_lru_one *list, spinlock_t *lock,
-				   struct reclaim_walk *walk)
+static enum lru_status reclaim_folio(struct dph_folio *folio,
+				     struct list_lru_one *list,
+				     spinlock_t *lock,
+				     struct reclaim_walk *walk)
 	__must_hold(lock)
 {
+	/* It stays the owner, and has a region, while this is on the list. */
+	struct dph_block *b = folio->owner;
 	struct dph_region *r = dph_region_of_space(b->space);
 
 	if (reclaim_passes_by(walk, b) || !mutex_trylock(&b->lock))
@@ -171,8 +239,8 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 		mutex_unlock(&b->lock);
 		return LRU_SKIP;
 	}
-	list_lru_isolate(list, item);
-	b->list = DPH_LRU_NONE;
+	list_lru_isolate(list, &folio->lru);
+	dph_block_isolated(b);
 	spin_unlock(lock);
 
 	if (reclaim_worth_it(b))
@@ -186,22 +254,12 @@ static enum lru_status reclaim_one(struct dph_block *b, struct list_head *item,
 	return LRU_REMOVED_RETRY;
 }
 
-static enum lru_status reclaim_reserved(struct list_head *item,
-					struct list_lru_one *list,
-					DPH_COMPAT_LRU_LOCK_ARG void *walk)
+static enum lru_status reclaim_one(struct list_head *item,
+				   struct list_lru_one *list,
+				   DPH_COMPAT_LRU_LOCK_ARG void *walk)
 {
-	return reclaim_one(container_of(item, struct dph_block, lru), item,
-			   list, DPH_COMPAT_LRU_LOCK(list), walk);
-}
-
-static enum lru_status reclaim_full(struct list_head *item,
-				    struct list_lru_one *list,
-				    DPH_COMPAT_LRU_LOCK_ARG void *walk)
-{
-	struct dph_folio *folio = container_of(item, struct dph_folio, lru);
-
-	return reclaim_one(folio->owner, item, list, DPH_COMPAT_LRU_LOCK(list),
-			   walk);
+	return reclaim_folio(container_of(item, struct dph_folio, lru), list,
+			     DPH_COMPAT_LRU_LOCK(list), walk);
 }
 
 /*
@@ -216,16 +274,16 @@ static enum lru_status reclaim_full(struct list_head *item,
 static unsigned long reclaim_shrink(enum dph_lru_list list,
 				    struct shrink_control *sc)
 {
+	struct reclaim_gate *gate = &reclaim_nodes[sc->nid];
 	struct reclaim_walk walk = { .enough = ULONG_MAX };
+	long before = reclaim_enter(gate);
+	unsigned long freed;
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
-	mutex_lock(&reclaim_lock);
-	dph_lru_shrink(list, sc,
-		       list == DPH_LRU_FULL ? reclaim_full : reclaim_reserved,
-		       &walk);
-	mutex_unlock(&reclaim_lock);
-	dph_compat_account_reclaimed(walk.freed);
-	return walk.freed;
+	dph_lru_shrink(list, sc, reclaim_one, &walk);
+	freed = reclaim_leave(gate, before, walk.freed);
+	dph_compat_account_reclaimed(freed);
+	return freed;
 }
 
 unsigned long dph_reclaim_make_room(struct dph_user *user)
@@ -234,14 +292,24 @@ unsigned long dph_reclaim_make_room(struct dph_user *user)
 		.user = user,
 		.enough = DPH_BLOCK_PAGES,
 	};
+	long before = reclaim_enter(&reclaim_room);
+	struct reclaim_gate *gate;
+	unsigned long freed;
 	unsigned int round;
+	int nid;
 
-	mutex_lock(&reclaim_lock);
 	/* The second round is for blocks that got a second chance. */
 	for (round = 0; round < 2 && !walk.freed; round++)
-		dph_lru_walk(DPH_LRU_RESERVED, reclaim_reserved, &walk);
-	mutex_unlock(&reclaim_lock);
-	return walk.freed;
+		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
+	freed = reclaim_leave(&reclaim_room, before, walk.freed);
+	/* A shrinker may have the last blocks, and give them back in a moment. */
+	for_each_online_node(nid) {
+		if (freed)
+			break;
+		gate = &reclaim_nodes[nid];
+		freed = reclaim_await(gate, atomic_long_read(&gate->freed));
+	}
+	return freed;
 }
 
 static unsigned long reclaim_count_reserved(struct shrinker *s,
@@ -276,27 +344,47 @@ static unsigned long reclaim_scan_full(struct shrinker *s,
  * default). Direct reclaim at its last priority still looks at each block twice
  * before it gives up, as b->referenced demands.
  */
-static const struct dph_lru_shrinker reclaim_shrinkers[DPH_LRU_NR] = {
-	[DPH_LRU_RESERVED] = {
-		.name = "dphuge-reserved",
-		.count = reclaim_count_reserved,
-		.scan = reclaim_scan_reserved,
-		.seeks = 0,
-	},
-	[DPH_LRU_FULL] = {
-		.name = "dphuge-full",
-		.count = reclaim_count_full,
-		.scan = reclaim_scan_full,
-		.seeks = DEFAULT_SEEKS,
-	},
+static const struct dph_lru_shrinker reclaim_shrinker_reserved = {
+	.name = "dphuge-reserved",
+	.count = reclaim_count_reserved,
+	.scan = reclaim_scan_reserved,
+	.seeks = 0,
+};
+
+static const struct dph_lru_shrinker reclaim_shrinker_full = {
+	.name = "dphuge-full",
+	.count = reclaim_count_full,
+	.scan = reclaim_scan_full,
+	.seeks = DEFAULT_SEEKS,
 };
 
 int dph_reclaim_init(void)
 {
-	return dph_lru_init(reclaim_shrinkers);
+	int err = -ENOMEM;
+	int nid;
+
+	reclaim_nodes = kcalloc(nr_node_ids, sizeof(*reclaim_nodes),
+				GFP_KERNEL);
+	if (!reclaim_nodes)
+		return err;
+	init_waitqueue_head(&reclaim_room.wait);
+	for (nid = 0; nid < nr_node_ids; nid++)
+		init_waitqueue_head(&reclaim_nodes[nid].wait);
+	err = dph_lru_init(DPH_LRU_RESERVED, &reclaim_shrinker_reserved);
+	if (err)
+		goto free_nodes;
+	err = dph_lru_init(DPH_LRU_FULL, &reclaim_shrinker_full);
+	if (!err)
+		return 0;
+	dph_lru_exit(DPH_LRU_RESERVED);
+free_nodes:
+	kfree(reclaim_nodes);
+	return err;
 }
 
 void dph_reclaim_exit(void)
 {
-	dph_lru_exit();
+	dph_lru_exit(DPH_LRU_FULL);
+	dph_lru_exit(DPH_LRU_RESERVED);
+	kfree(reclaim_nodes);
 }

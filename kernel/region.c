@@ -173,9 +173,10 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end)
 	}
 }
 
-void dph_region_end(struct dph_region *r)
+bool dph_region_end(struct dph_region *r)
 {
 	struct dph_block *b;
+	bool single = false;
 	unsigned long idx;
 
 	spin_lock(&r->pin);
@@ -185,9 +186,10 @@ void dph_region_end(struct dph_region *r)
 		dph_region_put(r);
 	xa_for_each(&r->space.blocks, idx, b) {
 		mutex_lock(&b->lock);
-		dph_block_release(b);
+		single |= dph_block_release(b);
 		mutex_unlock(&b->lock);
 		cond_resched();
 	}
 	dph_region_put(r);
+	return single;
 }

@@ -153,8 +153,8 @@ void dph_region_later(struct dph_region *r, unsigned long delay);
 
 /**
  * dph_region_relatives_later() - have the worker look at all of a family
- * @family:	has just lost a region: what that one shared may now belong to
- *		the others alone
+ * @family:	has lost a region: what that one shared belongs to one of the
+ *		others alone now
  */
 void dph_region_relatives_later(struct dph_family *family);
 
@@ -174,7 +174,9 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end);
  * @r:		the region, which is no member of its family any more
  *
  * The memory goes too, even if the worker or the shrinker has a reference.
+ *
+ * Return: true if some of it may be one relative's alone now
  */
-void dph_region_end(struct dph_region *r);
+bool dph_region_end(struct dph_region *r);
 
 #endif /* DPH_REGION_H */

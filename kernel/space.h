@@ -25,6 +25,7 @@
  *		no harm
  * @forked:	has relatives, or had: pages may be shared. Set with
  *		mmap_lock held for write
+ * @forks:	how often that was set; with mmap_lock held for write
  * @counts:	its events
  */
 struct dph_space {
@@ -35,6 +36,7 @@ struct dph_space {
 	bool adaptive;
 	int trust;
 	bool forked;
+	unsigned int forks;
 	struct dph_counts counts;
 };
 

@@ -63,14 +63,17 @@ static enum dph_policy_choice touch_choose(struct dph_block *b)
 static void touch_first(struct dph_block *b, struct vm_fault *vmf)
 {
 	enum dph_policy_choice choice = touch_choose(b);
+	struct dph_folio *folio = NULL;
 
 	if (choice == DPH_HUGE) {
-		b->folio = dph_pool_take(b->space->user, vmf);
-		dph_count(&b->space->counts, DPH_POOL_HITS, !!b->folio);
+		folio = dph_pool_take(b->space->user, vmf);
+		dph_count(&b->space->counts, DPH_POOL_HITS, !!folio);
 	}
-	if (choice != DPH_SINGLE && !b->folio)
-		b->folio = dph_folio_alloc(b->space->user, vmf);
-	if (!b->folio) {
+	if (choice != DPH_SINGLE && !folio)
+		folio = dph_folio_alloc(b->space->user, vmf);
+	if (folio)
+		dph_block_set_folio(b, folio);
+	if (!folio) {
 		dph_promote_fell_back(b);
 	} else if (choice == DPH_HUGE) {
 		if (READ_ONCE(b->space->percent)) {
@@ -142,8 +145,12 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 		goto out;
 	}
 
-	/* A core dump reads everything: what was never touched stays a hole. */
-	if (current->flags & PF_DUMPCORE)
+	/*
+	 * What was never touched stays a hole: a core dump reads everything, and
+	 * the worker, which must not allocate, maps what it has just seen, but
+	 * the process may have discarded that.
+	 */
+	if (current->flags & (PF_DUMPCORE | PF_MEMALLOC))
 		return ERR_PTR(-ENODATA);
 	page = touch_populate(b, vmf, i, whole);
 	if (IS_ERR(page))

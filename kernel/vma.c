@@ -72,40 +72,18 @@ static void vma_unwatch_writes(struct dph_region *r)
 }
 
 /*
- * The last relative is gone, and the worker has put the blocks in order: if
- * none of them has a page that somebody else may still see, there is no reason
- * left to watch writes. A new relative could only come by a fork, which needs
- * mmap_lock.
+ * The last relative is gone, and no block has a page that somebody else may
+ * still see: there is no reason left to watch writes. What was found of a block
+ * stays true, as only a fork can change it: whoever sees a page from then on
+ * has it from us alone.
  */
-void dph_vma_settle(struct dph_region *r)
+void dph_vma_settle(struct dph_region *r, unsigned int forks)
 {
-	struct mm_struct *mm;
-	bool alone;
-
-	if (!READ_ONCE(r->space.forked))
+	if (!dph_region_alone(r) || r->space.forks != forks)
 		return;
-	mm = dph_region_mm(r);
-	if (!mm)
-		return;
-	/* Usually it isn't alone; finding that out delays no fault. */
-	mmap_read_lock(mm);
-	alone = dph_region_alone(r);
-	mmap_read_unlock(mm);
-	if (!alone)
-		goto put;
-	mmap_write_lock(mm);
-	if (!dph_region_alone(r))
-		goto unlock;
-	/* No fault can come from here on: what is found below stays true. */
 	dph_fork_lock_vmas(r);
-	if (dph_fork_settled(r)) {
-		r->space.forked = false;
-		vma_unwatch_writes(r);
-	}
-unlock:
-	mmap_write_unlock(mm);
-put:
-	mmput(mm);
+	r->space.forked = false;
+	vma_unwatch_writes(r);
 }
 
 /* The child's region for its copy of one of @parent's VMAs. */
@@ -141,7 +119,9 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 
 	vma->vm_private_data = &child->space;
 	parent->space.forked = true;
+	parent->space.forks++;
 	child->space.forked = true;
+	child->space.forks++;
 	vma_watch_writes(vma);
 	/* Before 6.9 dup_mmap() copies entries, if any, before it calls open. */
 	if (userfaultfd_wp(vma))
@@ -179,8 +159,9 @@ static void vma_close(struct vm_area_struct *vma)
 	pgoff_t gap_end;
 
 	if (dph_family_vma_closed(family, &r->member)) {
-		dph_region_end(r);
-		dph_region_relatives_later(family);
+		/* While several share it still, there is nothing to do. */
+		if (dph_region_end(r) || dph_family_single(family))
+			dph_region_relatives_later(family);
 		return;
 	}
 	if (!atomic_read(&vma->vm_mm->mm_users))

@@ -22,12 +22,15 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 		 bool adaptive);
 
 /**
- * dph_vma_settle() - stop watching writes if there is no reason left
- * @r:		a region whose blocks the worker has put in order
+ * dph_vma_settle() - stop watching writes
+ * @r:		a region that is alone (dph_region_alone()). Each of its blocks
+ *		has been found settled (dph_cow_settled()) since then
+ * @forks:	its space's @forks, from before that. If there was a fork since,
+ *		nothing happens
  *
- * Context: process context, with a reference to @r and without locks. Takes
- * the mmap_lock of its process.
+ * Context: process context, with a reference to @r. The mmap_lock of its
+ * process is held for write.
  */
-void dph_vma_settle(struct dph_region *r);
+void dph_vma_settle(struct dph_region *r, unsigned int forks);
 
 #endif /* DPH_VMA_H */

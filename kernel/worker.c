@@ -8,13 +8,27 @@
  *
  * Regions that may have such blocks stand in a queue (queue.c). A pass that
  * finds no memory doubles the wait.
+ *
+ * Who holds a lock at the lowest priority holds it for as long as others keep
+ * him from the processor, and neither mmap_lock nor a block's lock lends him
+ * theirs. So the thread takes them only for one block at a time, and is a
+ * real-time thread of the lowest real-time priority for so long: whoever waits
+ * for it, at any priority below that, or as a real-time thread that sleeps,
+ * waits for one block's copy at most. It doesn't wait itself while it has them:
+ * memory is allocated before, and a block that somebody has locked is left for
+ * later. worker_percent bounds all that it runs, at whichever priority.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/deadline.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/rt.h>
+#include <uapi/linux/sched/types.h>
 
+#include "cow.h"
+#include "fork.h"
 #include "limit.h"
 #include "param.h"
 #include "pool.h"
@@ -59,6 +73,32 @@ static void worker_rest(void)
 	}
 }
 
+/*
+ * From here to worker_calm(), with the scheduling that it hands back, nobody
+ * but real-time threads keeps us from the processor. An administrator who made
+ * the thread one himself is not overruled.
+ */
+static struct sched_attr worker_hurry(void)
+{
+	struct sched_attr was = {
+		.size = sizeof(was),
+		.sched_policy = current->policy,
+		.sched_nice = task_nice(current),
+	};
+
+	if (rt_task(current) || dl_task(current))
+		was.size = 0;
+	else
+		sched_set_fifo_low(current);
+	return was;
+}
+
+static void worker_calm(struct sched_attr was)
+{
+	if (was.size)
+		sched_setattr_nocheck(current, &was);
+}
+
 /* The pool's turn, with the result of dph_pool_maintain(). */
 static long worker_do_pool(void)
 {
@@ -70,61 +110,171 @@ static long worker_do_pool(void)
 }
 
 /*
- * Put one block in order. False: it needs a folio and none can be had, or I/O
- * holds a page. The address space is held for one block only, as its process
- * may want to end.
+ * Is the process allowed memory of the node? A module can ask for its cpuset's
+ * nodes, but not for the memory policy of another process. So what is allocated
+ * for a block comes from the node where its pages are: there the policy has put
+ * them.
+ */
+static bool worker_node_allowed(struct mm_struct *mm, int nid)
+{
+	bool allowed = true;
+#ifdef CONFIG_MEMCG
+	struct task_struct *owner;
+
+	rcu_read_lock();
+	owner = rcu_dereference(mm->owner);
+	if (owner)
+		allowed = node_isset(nid, owner->mems_allowed);
+	rcu_read_unlock();
+#endif
+	return allowed;
+}
+
+/* A folio for the block, which this may compact memory for; or NULL. */
+static struct dph_folio *worker_spare(struct dph_region *r, struct dph_block *b,
+				      struct mm_struct *mm)
+{
+	int nid = NUMA_NO_NODE;
+	struct sched_attr was;
+
+	if (dph_limit_memory() != DPH_MEMORY_PLENTY)
+		return NULL;
+	was = worker_hurry();
+	if (mutex_trylock(&b->lock)) {
+		nid = dph_block_node(b);
+		mutex_unlock(&b->lock);
+	}
+	worker_calm(was);
+	if (nid == NUMA_NO_NODE || !worker_node_allowed(mm, nid))
+		return NULL;
+	return dph_folio_alloc_near(r->space.user, nid);
+}
+
+/*
+ * Map a block as a read by the process itself would. For a write the core lets
+ * go of the page's lock before it maps, and in between our reference would look
+ * like somebody else's: the process would copy what is its own already.
+ *
+ * The core allocates a page table that it finds no use for. It must not wait
+ * for that page, nor call the OOM killer, so it may take it from the emergency
+ * reserves, and beyond the cgroup's limit, for the moment.
+ */
+static void worker_map(struct mm_struct *mm, unsigned long addr)
+{
+	unsigned int flags = memalloc_noreclaim_save();
+	bool unlocked;
+
+	fixup_user_fault(mm, addr, 0, &unlocked);
+	memalloc_noreclaim_restore(flags);
+}
+
+/* The part of worker_do_block() with mmap_lock held, with the same result. */
+static bool worker_tidy(struct dph_region *r, struct dph_block *b,
+			struct mm_struct *mm, struct dph_folio **spare)
+{
+	enum dph_promote_result result;
+	unsigned long addr = 0;
+
+	if (dph_region_gone(r))
+		return true;
+	if (!mutex_trylock(&b->lock))
+		return false;
+	result = dph_promote_tidy(b, spare);
+	if (result == DPH_PROMOTE_MAP)
+		addr = dph_vmas_address(r->space.mapping, &r->space, b->idx);
+	mutex_unlock(&b->lock);
+	if (addr)
+		worker_map(mm, addr);
+	return result != DPH_PROMOTE_LATER;
+}
+
+/*
+ * Put one block in order. False: it needs a folio and none can be had, or
+ * somebody holds it or a page of it. The address space is held for one block
+ * only, as its process may want to end.
  */
 static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 {
 	struct mm_struct *mm = dph_region_mm(r);
 	struct dph_folio *spare = NULL;
 	struct mem_cgroup *memcg, *old;
-	enum dph_promote_result result;
-	unsigned long addr = 0;
-	bool unlocked;
-	bool again = false;
+	struct sched_attr was;
+	bool done = true;
 
 	if (!mm)
 		return true;
 	/* What is allocated is charged to the process's cgroup. */
 	memcg = get_mem_cgroup_from_mm(mm);
 	old = set_active_memcg(memcg);
-	/* This may compact memory, so it is done before locks are taken. */
 	if (dph_promote_wants_folio(b)) {
-		int nid;
-
-		mutex_lock(&b->lock);
-		nid = dph_block_node(b);
-		mutex_unlock(&b->lock);
-		if (dph_limit_memory() == DPH_MEMORY_PLENTY)
-			spare = dph_folio_alloc_near(r->space.user, nid);
-		again = !spare;
+		spare = worker_spare(r, b, mm);
+		done = spare;
 	}
-
+	was = worker_hurry();
 	mmap_read_lock(mm);
-	if (!dph_region_gone(r)) {
-		mutex_lock(&b->lock);
-		result = dph_promote_tidy(b, &spare);
-		again |= result == DPH_PROMOTE_LATER;
-		if (result == DPH_PROMOTE_MAP)
-			addr = dph_vmas_address(r->space.mapping, &r->space,
-						b->idx);
-		mutex_unlock(&b->lock);
-		/*
-		 * Map it as a read by the process itself would. For a write the
-		 * core lets go of the page's lock before it maps, and in between
-		 * our reference would look like somebody else's: the process
-		 * would copy what is its own already.
-		 */
-		if (addr)
-			fixup_user_fault(mm, addr, 0, &unlocked);
-	}
+	done &= worker_tidy(r, b, mm, &spare);
 	mmap_read_unlock(mm);
+	worker_calm(was);
 	dph_folio_put(spare);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	mmput(mm);
-	return !again;
+	return done;
+}
+
+/* Has somebody else nothing of the block? As worker_do_block(), for one. */
+static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
+{
+	struct mm_struct *mm = dph_region_mm(r);
+	bool settled = false;
+	struct sched_attr was;
+
+	if (!mm)
+		return false;
+	was = worker_hurry();
+	mmap_read_lock(mm);
+	if (!dph_region_alone(r)) {
+		/* The next of its relatives to go brings us here again. */
+	} else if (mutex_trylock(&b->lock)) {
+		settled = dph_cow_settled(b);
+		mutex_unlock(&b->lock);
+	} else {
+		dph_region_later(r, HZ);
+	}
+	mmap_read_unlock(mm);
+	worker_calm(was);
+	mmput(mm);
+	return settled;
+}
+
+/*
+ * The blocks are in order. If the region has no relatives any more, and nobody
+ * has anything of its blocks, its writes need not be watched.
+ */
+static void worker_settle(struct dph_region *r)
+{
+	unsigned int forks = READ_ONCE(r->space.forks);
+	struct mm_struct *mm;
+	struct sched_attr was;
+	struct dph_block *b;
+	unsigned long idx;
+
+	if (!READ_ONCE(r->space.forked))
+		return;
+	xa_for_each(&r->space.blocks, idx, b) {
+		if (kthread_should_stop() || !worker_block_settled(r, b))
+			return;
+		worker_rest();
+	}
+	mm = dph_region_mm(r);
+	if (!mm)
+		return;
+	was = worker_hurry();
+	mmap_write_lock(mm);
+	dph_vma_settle(r, forks);
+	mmap_write_unlock(mm);
+	worker_calm(was);
+	mmput(mm);
 }
 
 static void worker_do_region(struct dph_region *r)
@@ -145,7 +295,7 @@ static void worker_do_region(struct dph_region *r)
 	}
 	if (done) {
 		r->work.backoff = 0;
-		dph_vma_settle(r);
+		worker_settle(r);
 		return;
 	}
 	r->work.backoff = clamp(r->work.backoff * 2, WORKER_WAIT_MIN,

@@ -79,7 +79,7 @@ inline settle()
 	atomic { vma_r[p] == 0 -> vma_w[p] = true };
 #endif
 	if
-	:: !listed[CHILD] ->			/* dph_fork_alone() */
+	:: !listed[CHILD] ->			/* dph_region_alone() */
 		LOCK_BLOCK(p);
 		atomic {			/* cow.c: dph_cow_settled() */
 			need = !((over[p] != NONE && tusers[over[p]] > 1) ||
