@@ -157,8 +157,9 @@ void dph_block_quiesce(struct dph_block *b)
 			unlock_page(page);
 		}
 	}
-	dph_vmas_zap(b->space->mapping, b->space, b->idx << DPH_BLOCK_SHIFT,
-		     DPH_BLOCK_PAGES);
+	dph_vmas_zap(&b->space->vmas, b->idx << DPH_BLOCK_SHIFT,
+		     DPH_BLOCK_PAGES,
+		     b->vma_locked ? DPH_VMAS_TRY : DPH_VMAS_LOCKED);
 }
 
 /*

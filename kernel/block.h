@@ -20,6 +20,8 @@
 /**
  * struct dph_block - 2 MiB of a region
  * @lock:	guards all that isn't constant
+ * @vma_locked:	who holds @lock handles a fault with its VMA locked, and
+ *		perhaps not mmap_lock
  * @space:	constant
  * @idx:	file offset / 2 MiB; constant
  * @referenced:	populated since reclaim last looked
@@ -42,6 +44,7 @@
  */
 struct dph_block {
 	struct mutex lock;
+	bool vma_locked;
 	struct dph_space *space;
 	unsigned long idx;
 	bool referenced;
@@ -189,12 +192,7 @@ int dph_block_node(const struct dph_block *b);
  */
 void dph_block_relist(struct dph_block *b);
 
-/**
- * dph_block_isolated() - reclaim has taken the block's folio off its list
- * @b:		the block
- *
- * Context: before the list's lock is dropped.
- */
+/* dph_block_isolated() - its folio is off its list, whose lock is still held */
 void dph_block_isolated(struct dph_block *b);
 
 #endif /* DPH_BLOCK_H */

@@ -86,6 +86,23 @@ static inline bool dph_compat_soft_dirty_tracked(struct vm_area_struct *vma)
 }
 
 /**
+ * dph_compat_fault_vma_locked() - is a fault handled under its VMA's lock only?
+ * @vmf:	the fault
+ *
+ * Such faults came in 6.4.
+ *
+ * Return: true if it is, so that mmap_lock isn't held
+ */
+static inline bool dph_compat_fault_vma_locked(const struct vm_fault *vmf)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return vmf->flags & FAULT_FLAG_VMA_LOCK;
+#else
+	return false;
+#endif
+}
+
+/**
  * dph_compat_zap_vma() - drop page-table entries
  * @vma:	the VMA that has them all
  * @start:	address of the first page

@@ -72,8 +72,7 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 	lock_page(old);
 	unlock_page(old);
 	dph_overlay_set(b->over, i, new);
-	dph_vmas_zap(b->space->mapping, b->space,
-		     (b->idx << DPH_BLOCK_SHIFT) + i, 1);
+	dph_vmas_zap_fault(&b->space->vmas, vmf);
 	dph_block_drop_hidden_folio(b);
 	dph_count(&b->space->counts, DPH_COPIES, 1);
 	trace_dphuge_cow(b, 1);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The regions that share a file.
+ * The regions that share a file. A server's may be thousands, and each fork
+ * looks for the child's and each discard for its process's: so they stand in a
+ * tree.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -12,11 +14,11 @@
 /*
  * struct dph_family - one pseudo file
  * @lock:	guards @members and what they say of it
- * @members:	one for each process that maps the file
+ * @members:	one for each process that maps the file, by its @mm
  */
 struct dph_family {
 	spinlock_t lock;
-	struct list_head members;
+	struct rb_root members;
 };
 
 struct file *dph_family_file(const struct file_operations *fops)
@@ -28,7 +30,6 @@ struct file *dph_family_file(const struct file_operations *fops)
 	if (!family)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&family->lock);
-	INIT_LIST_HEAD(&family->members);
 	file = dph_pseudofs_file(fops, family);
 	if (IS_ERR(file))
 		kfree(family);
@@ -39,18 +40,36 @@ int dph_family_release(struct inode *inode, struct file *file)
 {
 	struct dph_family *family = inode->i_private;
 
-	WARN_ON_ONCE(!list_empty(&family->members));
+	WARN_ON_ONCE(!RB_EMPTY_ROOT(&family->members));
 	inode->i_private = NULL;
 	kfree(family);
 	dph_pseudofs_release();
 	return 0;
 }
 
+static struct dph_family_member *family_member(const struct rb_node *node)
+{
+	return rb_entry(node, struct dph_family_member, node);
+}
+
+static int family_compare(const void *mm, const struct rb_node *node)
+{
+	unsigned long a = (unsigned long)mm;
+	unsigned long b = (unsigned long)family_member(node)->mm;
+
+	return a < b ? -1 : a > b;
+}
+
+static bool family_less(struct rb_node *node, const struct rb_node *other)
+{
+	return family_compare(family_member(node)->mm, other) < 0;
+}
+
 void dph_family_join(struct dph_family *family, struct dph_family_member *m)
 {
 	m->vmas = 1;
 	spin_lock(&family->lock);
-	list_add(&m->link, &family->members);
+	rb_add(&m->node, &family->members, family_less);
 	spin_unlock(&family->lock);
 }
 
@@ -70,30 +89,47 @@ bool dph_family_vma_closed(struct dph_family *family,
 	spin_lock(&family->lock);
 	last = !--m->vmas;
 	if (last)
-		list_del(&m->link);
+		rb_erase(&m->node, &family->members);
 	spin_unlock(&family->lock);
 	return last;
 }
 
 bool dph_family_single(struct dph_family *family)
 {
+	struct rb_node *first;
 	bool single;
 
 	spin_lock(&family->lock);
-	single = list_is_singular(&family->members);
+	first = rb_first(&family->members);
+	single = first && !rb_next(first);
 	spin_unlock(&family->lock);
 	return single;
 }
 
-void dph_family_visit(struct dph_family *family,
-		      bool (*visit)(struct dph_family_member *m, void *arg),
-		      void *arg)
+struct dph_family_member *
+dph_family_find(struct dph_family *family, const struct mm_struct *mm,
+		void (*found)(struct dph_family_member *m))
 {
-	struct dph_family_member *m;
+	struct dph_family_member *m = NULL;
+	struct rb_node *node;
 
 	spin_lock(&family->lock);
-	list_for_each_entry(m, &family->members, link)
-		if (visit(m, arg))
-			break;
+	node = rb_find(mm, &family->members, family_compare);
+	if (node) {
+		m = family_member(node);
+		found(m);
+	}
+	spin_unlock(&family->lock);
+	return m;
+}
+
+void dph_family_visit(struct dph_family *family,
+		      void (*visit)(struct dph_family_member *m))
+{
+	struct rb_node *node;
+
+	spin_lock(&family->lock);
+	for (node = rb_first(&family->members); node; node = rb_next(node))
+		visit(family_member(node));
 	spin_unlock(&family->lock);
 }

@@ -7,13 +7,13 @@
 #define DPH_FAMILY_H
 
 #include <linux/fs.h>
-#include <linux/list.h>
+#include <linux/rbtree.h>
 
 struct dph_family;
 
 /**
  * struct dph_family_member - a region as its family sees it
- * @link:	in the family's list; the family's lock
+ * @node:	in the family's tree; the family's lock
  * @mm:		whose region it is; constant. Compared, never dereferenced by
  *		this pointer: it may be gone
  * @vmas:	how many VMAs point to the region; the family's lock. They
@@ -21,7 +21,7 @@ struct dph_family;
  *		whoever holds it for write may read them without the lock
  */
 struct dph_family_member {
-	struct list_head link;
+	struct rb_node node;
 	struct mm_struct *mm;
 	unsigned int vmas;
 };
@@ -88,14 +88,24 @@ bool dph_family_vma_closed(struct dph_family *family,
 bool dph_family_single(struct dph_family *family);
 
 /**
+ * dph_family_find() - find the member of a process
+ * @family:	the family
+ * @mm:		the process's
+ * @found:	called for it with the family's spinlock held, as long as which the
+ *		member is sure to have a VMA, and so a reference
+ *
+ * Return: the member, or NULL if the process has none
+ */
+struct dph_family_member *
+dph_family_find(struct dph_family *family, const struct mm_struct *mm,
+		void (*found)(struct dph_family_member *m));
+
+/**
  * dph_family_visit() - call a function for each member
  * @family:	the family
- * @visit:	called with the family's spinlock held. A member is sure to have
- *		a VMA, and so a reference, as long as that. True ends the visit
- * @arg:	passed to @visit
+ * @visit:	called as @found of dph_family_find()
  */
 void dph_family_visit(struct dph_family *family,
-		      bool (*visit)(struct dph_family_member *m, void *arg),
-		      void *arg);
+		      void (*visit)(struct dph_family_member *m));
 
 #endif /* DPH_FAMILY_H */

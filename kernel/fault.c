@@ -17,8 +17,15 @@
 #include "touch.h"
 #include "vmas.h"
 
+static void fault_begin(struct dph_block *b, struct vm_fault *vmf)
+{
+	mutex_lock(&b->lock);
+	b->vma_locked = dph_compat_fault_vma_locked(vmf);
+}
+
 static void fault_done(struct dph_block *b)
 {
+	b->vma_locked = false;
 	mutex_unlock(&b->lock);
 	dph_count(&b->space->counts, DPH_FAULTS, 1);
 }
@@ -94,7 +101,7 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	if (!b)
 		return VM_FAULT_OOM;
 
-	mutex_lock(&b->lock);
+	fault_begin(b, vmf);
 	page = dph_touch_page(b, vmf, fault_is_write(vmf), whole);
 	if (b->later) {
 		b->later = false;
@@ -145,7 +152,7 @@ static vm_fault_t fault_write(struct vm_fault *vmf)
 	b = dph_blocks_find(space, vmf->pgoff >> DPH_BLOCK_SHIFT);
 	if (!b)
 		return VM_FAULT_NOPAGE;
-	mutex_lock(&b->lock);
+	fault_begin(b, vmf);
 	if (dph_block_page(b, i) != vmf->page) {
 		/* Replaced or discarded since; its entry is gone as well. */
 	} else if (!dph_block_huge(b) && !dph_pagetable_force_small(vmf)) {

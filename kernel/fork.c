@@ -26,7 +26,7 @@ void dph_fork_lock_vmas(struct dph_region *r)
 
 static void fork_zap(struct dph_region *r, pgoff_t first, unsigned long n)
 {
-	dph_vmas_zap(r->space.mapping, &r->space, first, n);
+	dph_vmas_zap(&r->space.vmas, first, n, DPH_VMAS_LOCKED);
 }
 
 /* What dph_fork_protect() has protected must be clean. */

@@ -216,8 +216,7 @@ static bool pagetable_empty(pmd_t pmd)
  *
  * - Those who come by way of the file: a fault of this process in another VMA
  *   that shows the same block holds only that VMA's lock, from 6.7 on, and drops
- *   entries in ours (dph_vmas_zap()); the shrinker, at work on a relative's block
- *   at the same offset, holds no lock of this process (unmap_mapping_range()).
+ *   entries in ours (dph_vmas_zap()); the shrinker, too, if it can't have mmap_lock.
  *   They fill nothing, but on 6.1 they lock the table without a second look at
  *   the PMD. All hold i_mmap_rwsem for read: so we hold it for write, as
  *   collapse_and_free_pmd() does there, and they find the table whole or not at

@@ -12,8 +12,8 @@
  *
  * A shrinker may run in any task that allocates, with any lock held that
  * permits GFP_KERNEL: so block and folio locks are only tried, and mmap_lock
- * isn't taken at all. As for a truncated file, i_mmap_rwsem (which
- * unmap_mapping_range() takes) keeps the VMAs in place.
+ * too. Where that fails, i_mmap_rwsem keeps the VMAs in place, as for a
+ * truncated file.
  */
 #include <linux/file.h>
 #include <linux/list_lru.h>
@@ -33,6 +33,7 @@
 #include "reclaim.h"
 #include "region.h"
 #include "trace.h"
+#include "vmas.h"
 
 /*
  * Demotions by reclaim take from the emergency reserves, up to 256 pages each
@@ -118,16 +119,24 @@ static unsigned long reclaim_leave(struct reclaim_gate *gate, long before,
 /*
  * Unmap the block everywhere. False: a fault is about to map it, or somebody
  * holds a page of it (I/O, a pipe, mlock).
+ *
+ * If it was for us that the address space stayed, the end of it is not for us
+ * to wait for.
  */
-static bool reclaim_unmap(struct dph_block *b, struct address_space *mapping)
+static bool reclaim_unmap(struct dph_block *b, struct dph_region *r)
 {
 	struct folio *core = b->folio->core;
+	struct mm_struct *mm;
 
 	/* See dph_block_quiesce(). */
 	if (!folio_trylock(core))
 		return false;
 	folio_unlock(core);
-	unmap_mapping_range(mapping, (loff_t)b->idx << PMD_SHIFT, PMD_SIZE, 0);
+	mm = dph_region_mm(r);
+	dph_vmas_zap(&r->space.vmas, b->idx << DPH_BLOCK_SHIFT,
+		     DPH_BLOCK_PAGES, mm ? DPH_VMAS_TRY : DPH_VMAS_FILE);
+	if (mm)
+		mmput_async(mm);
 	return folio_ref_count(core) == 1;
 }
 
@@ -143,7 +152,7 @@ static unsigned long reclaim_break_up(struct dph_block *b,
 
 	if (!file)
 		return 0;
-	if (reclaim_unmap(b, file->f_mapping)) {
+	if (reclaim_unmap(b, r)) {
 		memcg = dph_lru_memcg(b->folio->core);
 		old = set_active_memcg(memcg);
 		/* Not to the cgroup of the task that we happen to be in. */

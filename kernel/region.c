@@ -38,7 +38,7 @@ struct dph_region *dph_region_alloc(struct file *file, struct dph_user *user,
 	spin_lock_init(&r->pin);
 	dph_queue_init_work(&r->work);
 	r->space.user = dph_user_get(user);
-	r->space.mapping = file->f_mapping;
+	dph_vmas_init(&r->space.vmas, mm, file->f_mapping, &r->space);
 	r->space.percent = percent;
 	r->space.adaptive = adaptive;
 	xa_init_flags(&r->space.blocks, XA_FLAGS_ACCOUNT);
@@ -61,29 +61,17 @@ static struct dph_region *region_of_member(struct dph_family_member *m)
 	return container_of(m, struct dph_region, member);
 }
 
-struct region_search {
-	struct mm_struct *mm;
-	struct dph_region *found;
-};
-
-static bool region_match(struct dph_family_member *m, void *arg)
+static void region_hold(struct dph_family_member *m)
 {
-	struct region_search *search = arg;
-
-	if (m->mm != search->mm)
-		return false;
-	search->found = region_of_member(m);
-	kref_get(&search->found->ref);
-	return true;
+	kref_get(&region_of_member(m)->ref);
 }
 
 struct dph_region *dph_region_find(struct dph_family *family,
 				   struct mm_struct *mm)
 {
-	struct region_search search = { .mm = mm };
+	struct dph_family_member *m = dph_family_find(family, mm, region_hold);
 
-	dph_family_visit(family, region_match, &search);
-	return search.found;
+	return m ? region_of_member(m) : NULL;
 }
 
 bool dph_region_get(struct dph_region *r)
@@ -144,15 +132,14 @@ void dph_region_later(struct dph_region *r, unsigned long delay)
 		dph_region_put(r);
 }
 
-static bool region_visit_later(struct dph_family_member *m, void *unused)
+static void region_visit_later(struct dph_family_member *m)
 {
 	dph_region_later(region_of_member(m), 0);
-	return false;
 }
 
 void dph_region_relatives_later(struct dph_family *family)
 {
-	dph_family_visit(family, region_visit_later, NULL);
+	dph_family_visit(family, region_visit_later);
 }
 
 void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end)
@@ -160,6 +147,10 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end)
 	unsigned long idx = first >> DPH_BLOCK_SHIFT;
 	struct dph_block *b;
 
+	/* At once, so that other CPUs flush their TLBs once and not for each block. */
+	if (end - first > DPH_BLOCK_PAGES)
+		dph_vmas_zap(&r->space.vmas, first, end - first,
+			     DPH_VMAS_LOCKED);
 	xa_for_each_range(&r->space.blocks, idx, b, idx,
 			  (end - 1) >> DPH_BLOCK_SHIFT) {
 		pgoff_t start = idx << DPH_BLOCK_SHIFT;

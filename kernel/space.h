@@ -7,16 +7,16 @@
 #ifndef DPH_SPACE_H
 #define DPH_SPACE_H
 
-#include <linux/fs.h>
 #include <linux/xarray.h>
 
 #include "count.h"
 #include "user.h"
+#include "vmas.h"
 
 /**
  * struct dph_space - the blocks of a region, and what they share
  * @user:	who made the mapping; constant, the region's reference
- * @mapping:	that of the family's file; constant, lives as long as any VMA
+ * @vmas:	the VMAs that show it
  * @blocks:	struct dph_block by file offset / 2 MiB; entries are added
  *		under its own lock and stay until the region goes
  * @percent:	threshold, 0 to 100; read and written whole
@@ -30,7 +30,7 @@
  */
 struct dph_space {
 	struct dph_user *user;
-	struct address_space *mapping;
+	struct dph_vmas vmas;
 	struct xarray blocks;
 	unsigned int percent;
 	bool adaptive;

@@ -118,6 +118,7 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 	struct dph_region *child = vma_child_region(parent, vma->vm_mm);
 
 	vma->vm_private_data = &child->space;
+	dph_vmas_opened(&child->space.vmas, vma);
 	parent->space.forked = true;
 	parent->space.forks++;
 	child->space.forked = true;
@@ -139,17 +140,19 @@ static void vma_open(struct vm_area_struct *vma)
 {
 	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
 
-	if (vma->vm_mm == r->member.mm)
+	if (vma->vm_mm == r->member.mm) {
+		dph_vmas_opened(&r->space.vmas, vma);
 		dph_family_vma_opened(r->family, &r->member);
-	else
+	} else {
 		vma_fork(r, vma);
+	}
 }
 
 /*
  * A VMA goes: by munmap of all or some of the mapping, after mremap has moved
  * it, or with its process. mmap_lock is held, by munmap for read, but for
- * exit_mmap(), where the address space has no other user. The VMA is no longer
- * in i_mmap, so what no other VMA maps is freed.
+ * exit_mmap(), where the address space has no other user. What no other VMA
+ * maps is freed.
  */
 static void vma_close(struct vm_area_struct *vma)
 {
@@ -158,6 +161,7 @@ static void vma_close(struct vm_area_struct *vma)
 	struct dph_family *family = r->family;
 	pgoff_t gap_end;
 
+	dph_vmas_closed(&r->space.vmas, vma);
 	if (dph_family_vma_closed(family, &r->member)) {
 		/* While several share it still, there is nothing to do. */
 		if (dph_region_end(r) || dph_family_single(family))
@@ -166,8 +170,8 @@ static void vma_close(struct vm_area_struct *vma)
 	}
 	if (!atomic_read(&vma->vm_mm->mm_users))
 		return;
-	while (first < end && dph_vmas_gap(r->space.mapping, &r->space, first,
-					   end, &first, &gap_end)) {
+	while (first < end && dph_vmas_gap(&r->space.vmas, first, end, &first,
+					   &gap_end)) {
 		dph_region_discard(r, first, gap_end);
 		first = gap_end;
 	}
@@ -272,6 +276,7 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
 	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
+	dph_vmas_opened(&r->space.vmas, vma);
 	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
 	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);
 	err = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The VMAs of a file, found by file offset: unmap some of it, find what is not
+ * The VMAs by which one process sees a file: unmap some of it, find what is not
  * mapped, find the address of a block.
  */
 #include <linux/fs.h>
@@ -17,73 +17,238 @@ INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 		     shared.rb_subtree_last, dph_vmas_first, dph_vmas_last,
 		     static __maybe_unused, vmas_tree)
 
-#define for_each_file_vma(vma, mapping, first, last)			\
-	for (vma = vmas_tree_iter_first(&(mapping)->i_mmap, first, last);\
-	     vma; vma = vmas_tree_iter_next(vma, first, last))
+/* An address less its offset. It may be negative: so it wraps around. */
+static unsigned long vmas_base(const struct vm_area_struct *vma)
+{
+	return vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
+}
+
+void dph_vmas_init(struct dph_vmas *v, struct mm_struct *mm,
+		   struct address_space *mapping, const void *owner)
+{
+	v->mm = mm;
+	v->mapping = mapping;
+	v->owner = owner;
+}
+
+static struct dph_vmas_base *vmas_find_base(struct dph_vmas *v,
+					    unsigned long at)
+{
+	unsigned int i;
+
+	for (i = 0; i < DPH_VMAS_BASES; i++)
+		if (v->base[i].at == at && atomic_read(&v->base[i].vmas))
+			return &v->base[i];
+	return NULL;
+}
+
+void dph_vmas_opened(struct dph_vmas *v, const struct vm_area_struct *vma)
+{
+	struct dph_vmas_base *base = vmas_find_base(v, vmas_base(vma));
+	unsigned int i;
+
+	for (i = 0; !base && i < DPH_VMAS_BASES; i++) {
+		if (!atomic_read(&v->base[i].vmas)) {
+			base = &v->base[i];
+			base->at = vmas_base(vma);
+		}
+	}
+	atomic_inc(base ? &base->vmas : &v->others);
+}
 
 /*
- * A fault may hold only its own VMA's lock: as for a truncated file,
- * i_mmap_rwsem keeps the other VMAs and their page tables in place.
+ * A VMA that had no room when it came may count down the entry of others with
+ * its distance, and these count down @others for it. No entry counts more VMAs
+ * than there are, and together they count all: so while @others is 0, each
+ * entry counts its own.
  */
-void dph_vmas_zap(struct address_space *mapping, const void *owner,
-		  pgoff_t first, unsigned long n)
+void dph_vmas_closed(struct dph_vmas *v, struct vm_area_struct *vma)
+{
+	struct dph_vmas_base *base = vmas_find_base(v, vmas_base(vma));
+
+	vma->vm_private_data = NULL;
+	atomic_dec(base ? &base->vmas : &v->others);
+}
+
+/*
+ * struct vmas_walk - a walk through all VMAs of an owner that show some range
+ * @v:		the owner's
+ * @first:	the range's first offset
+ * @last:	its last one
+ * @by_file:	in i_mmap; else in the process's own VMAs
+ * @vma:	where the walk is, in i_mmap
+ * @base:	the entry that it looks for
+ * @at:		where the walk is, if @in_base
+ * @end:	where the range ends for @base; an address, exclusive
+ * @in_base:	@at and @end are valid
+ */
+struct vmas_walk {
+	const struct dph_vmas *v;
+	pgoff_t first;
+	pgoff_t last;
+	bool by_file;
+	struct vm_area_struct *vma;
+	unsigned int base;
+	struct vma_iterator at;
+	unsigned long end;
+	bool in_base;
+};
+
+static struct vm_area_struct *vmas_next_of_file(struct vmas_walk *w)
+{
+	do {
+		w->vma = w->vma ?
+			 vmas_tree_iter_next(w->vma, w->first, w->last) :
+			 vmas_tree_iter_first(&w->v->mapping->i_mmap, w->first,
+					      w->last);
+	} while (w->vma && w->vma->vm_private_data != w->v->owner);
+	return w->vma;
+}
+
+/* Begin with an entry. False: it has no VMA, or none can be there. */
+static bool vmas_begin_base(struct vmas_walk *w)
+{
+	const struct dph_vmas_base *base = &w->v->base[w->base];
+	unsigned long start = base->at + (w->first << PAGE_SHIFT);
+
+	w->end = base->at + ((w->last + 1) << PAGE_SHIFT);
+	/* What would lie below address 0 is nowhere. */
+	if (w->end < start)
+		start = 0;
+	if (!atomic_read(&base->vmas) || start >= TASK_SIZE_MAX)
+		return false;
+	{
+		VMA_ITERATOR(at, w->v->mm, start);
+		w->at = at;
+	}
+	return true;
+}
+
+static struct vm_area_struct *vmas_next_of_mm(struct vmas_walk *w)
 {
 	struct vm_area_struct *vma;
-	pgoff_t end = first + n;
 
-	i_mmap_lock_read(mapping);
-	for_each_file_vma(vma, mapping, first, end - 1) {
-		pgoff_t from = max(first, dph_vmas_first(vma));
-		pgoff_t to = min(end, dph_vmas_last(vma) + 1);
-
-		if (vma->vm_private_data != owner)
+	for (; w->base < DPH_VMAS_BASES; w->base++, w->in_base = false) {
+		if (!w->in_base && !vmas_begin_base(w))
 			continue;
+		w->in_base = true;
+		while ((vma = vma_find(&w->at, w->end)))
+			if (vma->vm_private_data == w->v->owner &&
+			    vmas_base(vma) == w->v->base[w->base].at)
+				return vma;
+	}
+	return NULL;
+}
+
+static struct vm_area_struct *vmas_next(struct vmas_walk *w)
+{
+	return w->by_file ? vmas_next_of_file(w) : vmas_next_of_mm(w);
+}
+
+/*
+ * A walk through the process's VMAs needs its mmap_lock. One through i_mmap
+ * needs i_mmap_rwsem: as for a truncated file, that keeps the VMAs and their
+ * page tables in place, whosever they are.
+ */
+static void vmas_begin(struct vmas_walk *w, enum dph_vmas_hold hold)
+{
+	w->by_file = hold == DPH_VMAS_FILE || atomic_read(&w->v->others) ||
+		     (hold == DPH_VMAS_TRY && !mmap_read_trylock(w->v->mm));
+	if (w->by_file)
+		i_mmap_lock_read(w->v->mapping);
+	else
+		mmap_assert_locked(w->v->mm);
+}
+
+static void vmas_end(struct vmas_walk *w, enum dph_vmas_hold hold)
+{
+	if (w->by_file)
+		i_mmap_unlock_read(w->v->mapping);
+	else if (hold == DPH_VMAS_TRY)
+		mmap_read_unlock(w->v->mm);
+}
+
+void dph_vmas_zap(const struct dph_vmas *v, pgoff_t first, unsigned long n,
+		  enum dph_vmas_hold hold)
+{
+	struct vmas_walk w = { .v = v, .first = first, .last = first + n - 1 };
+	struct vm_area_struct *vma;
+
+	vmas_begin(&w, hold);
+	while ((vma = vmas_next(&w))) {
+		pgoff_t from = max(first, dph_vmas_first(vma));
+		pgoff_t to = min(w.last, dph_vmas_last(vma)) + 1;
+
 		dph_compat_zap_vma(vma, vma->vm_start +
 				   ((from - vma->vm_pgoff) << PAGE_SHIFT),
 				   (to - from) << PAGE_SHIFT);
 	}
-	i_mmap_unlock_read(mapping);
+	vmas_end(&w, hold);
 }
 
-bool dph_vmas_gap(struct address_space *mapping, const void *owner,
-		  pgoff_t first, pgoff_t end, pgoff_t *gap_first,
-		  pgoff_t *gap_end)
+/*
+ * If all VMAs have one distance, only the one that faults can show the page. A
+ * VMA with another distance may be coming, if the fault holds its own VMA's lock
+ * only. But that one has no entry yet: it gets one from a fault that takes the
+ * block's lock after us.
+ */
+void dph_vmas_zap_fault(const struct dph_vmas *v, struct vm_fault *vmf)
 {
-	struct vm_area_struct *vma;
+	unsigned int bases = 0;
+	unsigned int i;
 
-	*gap_end = end;
-	i_mmap_lock_read(mapping);
-	for_each_file_vma(vma, mapping, first, end - 1) {	/* by offset */
-		if (vma->vm_private_data != owner)
-			continue;
-		if (dph_vmas_first(vma) > first) {
-			*gap_end = dph_vmas_first(vma);
-			break;
-		}
-		first = max(first, dph_vmas_last(vma) + 1);
-	}
-	i_mmap_unlock_read(mapping);
-	*gap_first = first;
-	return first < *gap_end;
+	for (i = 0; i < DPH_VMAS_BASES; i++)
+		bases += !!atomic_read(&v->base[i].vmas);
+	if (bases == 1 && !atomic_read(&v->others))
+		dph_compat_zap_vma(vmf->vma, vmf->address & PAGE_MASK,
+				   PAGE_SIZE);
+	else
+		dph_vmas_zap(v, vmf->pgoff, 1,
+			     dph_compat_fault_vma_locked(vmf) ?
+			     DPH_VMAS_TRY : DPH_VMAS_LOCKED);
 }
 
-unsigned long dph_vmas_address(struct address_space *mapping,
-			       const void *owner, unsigned long idx)
+bool dph_vmas_gap(const struct dph_vmas *v, pgoff_t first, pgoff_t end,
+		  pgoff_t *gap_first, pgoff_t *gap_end)
+{
+	bool covered = true;
+
+	while (covered && first < end) {
+		struct vmas_walk w = { .v = v, .first = first,
+				       .last = end - 1 };
+		struct vm_area_struct *vma;
+
+		covered = false;
+		*gap_end = end;
+		vmas_begin(&w, DPH_VMAS_LOCKED);
+		while ((vma = vmas_next(&w))) {
+			if (dph_vmas_first(vma) <= first) {
+				first = dph_vmas_last(vma) + 1;
+				covered = true;
+				break;
+			}
+			*gap_end = min(*gap_end, dph_vmas_first(vma));
+		}
+		vmas_end(&w, DPH_VMAS_LOCKED);
+	}
+	*gap_first = first;
+	return first < end;
+}
+
+unsigned long dph_vmas_address(const struct dph_vmas *v, unsigned long idx)
 {
 	pgoff_t first = idx << DPH_BLOCK_SHIFT;
+	struct vmas_walk w = { .v = v, .first = first, .last = first };
 	struct vm_area_struct *vma;
 	unsigned long found = 0;
 
-	i_mmap_lock_read(mapping);
-	for_each_file_vma(vma, mapping, first, first) {
+	vmas_begin(&w, DPH_VMAS_LOCKED);
+	while (!found && (vma = vmas_next(&w))) {
 		unsigned long addr = dph_vmas_block_address(vma, idx);
 
-		if (vma->vm_private_data == owner &&
-		    dph_vmas_pmd_possible(vma, addr)) {
+		if (dph_vmas_pmd_possible(vma, addr))
 			found = addr;
-			break;
-		}
 	}
-	i_mmap_unlock_read(mapping);
+	vmas_end(&w, DPH_VMAS_LOCKED);
 	return found;
 }

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The VMAs of a file, found by file offset.
+ * The VMAs by which one process sees a file of ours, found by file offset.
  *
  * File offsets are addresses at the time of mmap (as anonymous memory numbers
  * its pages), so blocks are 2 MiB-aligned in both. mremap moves addresses and
  * leaves offsets alone. All offsets are in pages.
  *
- * Relatives map the same file. Each VMA's vm_private_data says whose it is:
- * that is the "owner" here.
+ * Relatives map the same file, so the core's index of its VMAs (i_mmap) has
+ * those of all of them: what it costs to search grows with their number. A
+ * server may have thousands. So we look into the process's own VMAs instead,
+ * where the offset says that they can be.
  */
 #ifndef DPH_VMAS_H
 #define DPH_VMAS_H
@@ -73,47 +75,119 @@ dph_vmas_block_address(const struct vm_area_struct *vma, unsigned long idx)
 	       (((idx << DPH_BLOCK_SHIFT) - vma->vm_pgoff) << PAGE_SHIFT);
 }
 
+/* So many distances between addresses and offsets are kept apart. */
+#define DPH_VMAS_BASES	4
+
+/**
+ * struct dph_vmas - the VMAs of one owner
+ * @mm:		whose they are; constant. It may be gone
+ * @mapping:	the file's; constant, lives as long as any of the VMAs
+ * @owner:	what each VMA's vm_private_data is; constant
+ * @base:	for each distance that some VMAs have: @at, an address less its
+ *		offset in bytes, and how many VMAs have it. That never changes
+ *		while a VMA lives, however it is split, merged or cut
+ * @others:	VMAs that had no more room in @base. While there are any, i_mmap
+ *		is searched
+ *
+ * VMAs come with mmap_lock of @mm held for write, and go with it held at least
+ * for read. An entry of @base whose last VMA is gone stays free until one comes.
+ */
+struct dph_vmas {
+	struct mm_struct *mm;
+	struct address_space *mapping;
+	const void *owner;
+	struct dph_vmas_base {
+		unsigned long at;
+		atomic_t vmas;
+	} base[DPH_VMAS_BASES];
+	atomic_t others;
+};
+
+/**
+ * enum dph_vmas_hold - what keeps the VMAs in place
+ * @DPH_VMAS_LOCKED:	the mmap_lock of their process is held
+ * @DPH_VMAS_TRY:	the process can't end, and mmap_lock may be held or not: it
+ *			is tried, and if that fails, i_mmap is searched
+ * @DPH_VMAS_FILE:	only the file can't go: i_mmap is searched
+ */
+enum dph_vmas_hold {
+	DPH_VMAS_LOCKED,
+	DPH_VMAS_TRY,
+	DPH_VMAS_FILE,
+};
+
+/**
+ * dph_vmas_init() - an owner without VMAs
+ * @v:		zeroed
+ * @mm:		whose they will be
+ * @mapping:	the file's
+ * @owner:	what their vm_private_data will be
+ */
+void dph_vmas_init(struct dph_vmas *v, struct mm_struct *mm,
+		   struct address_space *mapping, const void *owner);
+
+/**
+ * dph_vmas_opened() - a VMA has come
+ * @v:		its owner's
+ * @vma:	the VMA, with its address and offset
+ *
+ * Context: its mmap_lock is held for write.
+ */
+void dph_vmas_opened(struct dph_vmas *v, const struct vm_area_struct *vma);
+
+/**
+ * dph_vmas_closed() - a VMA goes, and is nobody's from now on
+ * @v:		its owner's
+ * @vma:	the VMA, whose entries are dropped already
+ *
+ * Context: its mmap_lock is held, or its process ends.
+ */
+void dph_vmas_closed(struct dph_vmas *v, struct vm_area_struct *vma);
+
 /**
  * dph_vmas_zap() - drop page-table entries
- * @mapping:	the file's
- * @owner:	only in VMAs of this owner, but in all of them (mremap with an
- *		old size of 0 makes a second one)
+ * @v:		in all VMAs of this owner (mremap with an old size of 0 makes a
+ *		second one that shows the same)
  * @first:	offset of the first page
  * @n:		number of pages
+ * @hold:	what the caller does to keep them in place
  *
- * Context: process context; takes i_mmap_rwsem. The mmap_lock or a VMA's lock
- * of the owner's process is held.
+ * Context: process context; takes mmap_lock or i_mmap_rwsem, as @hold says.
  */
-void dph_vmas_zap(struct address_space *mapping, const void *owner,
-		  pgoff_t first, unsigned long n);
+void dph_vmas_zap(const struct dph_vmas *v, pgoff_t first, unsigned long n,
+		  enum dph_vmas_hold hold);
+
+/**
+ * dph_vmas_zap_fault() - drop all entries of the page that is faulted in
+ * @v:		the owner's
+ * @vmf:	the fault
+ *
+ * Context: as the core calls ->fault() and ->page_mkwrite().
+ */
+void dph_vmas_zap_fault(const struct dph_vmas *v, struct vm_fault *vmf);
 
 /**
  * dph_vmas_gap() - find what no VMA of the owner maps
- * @mapping:	the file's
- * @owner:	as for dph_vmas_zap()
+ * @v:		the owner's
  * @first:	start of the range that is searched
  * @end:	its end, exclusive
  * @gap_first:	start of the first stretch that isn't mapped
  * @gap_end:	its end, exclusive
  *
- * Context: process context; takes i_mmap_rwsem.
+ * Context: process context with mmap_lock held; may take i_mmap_rwsem.
  * Return: false if all is mapped
  */
-bool dph_vmas_gap(struct address_space *mapping, const void *owner,
-		  pgoff_t first, pgoff_t end, pgoff_t *gap_first,
-		  pgoff_t *gap_end);
+bool dph_vmas_gap(const struct dph_vmas *v, pgoff_t first, pgoff_t end,
+		  pgoff_t *gap_first, pgoff_t *gap_end);
 
 /**
  * dph_vmas_address() - where a PMD could map a block
- * @mapping:	the file's
- * @owner:	as for dph_vmas_zap()
+ * @v:		the owner's
  * @idx:	the block's file offset / 2 MiB
  *
- * Context: process context, with the owner's mmap_lock held; takes
- * i_mmap_rwsem.
+ * Context: process context with mmap_lock held; may take i_mmap_rwsem.
  * Return: the address, or 0 if no VMA of the owner allows it
  */
-unsigned long dph_vmas_address(struct address_space *mapping,
-			       const void *owner, unsigned long idx);
+unsigned long dph_vmas_address(const struct dph_vmas *v, unsigned long idx);
 
 #endif /* DPH_VMAS_H */

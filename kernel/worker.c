@@ -181,7 +181,7 @@ static bool worker_tidy(struct dph_region *r, struct dph_block *b,
 		return false;
 	result = dph_promote_tidy(b, spare);
 	if (result == DPH_PROMOTE_MAP)
-		addr = dph_vmas_address(r->space.mapping, &r->space, b->idx);
+		addr = dph_vmas_address(&r->space.vmas, b->idx);
 	mutex_unlock(&b->lock);
 	if (addr)
 		worker_map(mm, addr);
