@@ -86,17 +86,17 @@ static inline bool dph_compat_soft_dirty_tracked(struct vm_area_struct *vma)
 }
 
 /**
- * dph_compat_fault_vma_locked() - is a fault handled under its VMA's lock only?
+ * dph_compat_fault_vma_locked() - may a fault hold its VMA's lock only?
  * @vmf:	the fault
  *
- * Such faults came in 6.4.
+ * Such faults came in 6.4. do_page_mkwrite() hides how the fault began.
  *
- * Return: true if it is, so that mmap_lock isn't held
+ * Return: true if mmap_lock may not be held
  */
 static inline bool dph_compat_fault_vma_locked(const struct vm_fault *vmf)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-	return vmf->flags & FAULT_FLAG_VMA_LOCK;
+	return vmf->flags & (FAULT_FLAG_VMA_LOCK | FAULT_FLAG_MKWRITE);
 #else
 	return false;
 #endif
