@@ -94,13 +94,14 @@ void dph_block_share_folio(struct dph_block *b, struct dph_block *other)
 	other->was_shared = true;
 }
 
-bool dph_block_drop_folio(struct dph_block *b)
+void dph_block_drop_folio(struct dph_block *b,
+			  void (*alone)(struct dph_block *other))
 {
 	struct dph_folio *folio = b->folio;
-	bool last, single;
+	bool last;
 
 	if (!folio)
-		return false;
+		return;
 	b->folio = NULL;
 	b->was_shared = false;
 	spin_lock(&folio->lock);
@@ -108,15 +109,17 @@ bool dph_block_drop_folio(struct dph_block *b)
 	if (last)
 		block_put_on(folio, DPH_LRU_NONE);
 	list_del(&b->sharer);
-	single = list_is_singular(&folio->blocks);
 	if (!last)
 		refcount_dec(&folio->users);
-	if (single)
+	if (list_is_singular(&folio->blocks)) {
 		block_put_on(folio, block_list(folio));
+		if (alone)
+			alone(list_first_entry(&folio->blocks,
+					       struct dph_block, sharer));
+	}
 	spin_unlock(&folio->lock);
 	if (last)
 		dph_folio_put(folio);
-	return single;
 }
 
 /*
@@ -203,14 +206,15 @@ void dph_block_drop_hidden_folio(struct dph_block *b)
 	if (!b->folio || !b->over ||
 	    b->over->nr + b->over->holes < DPH_BLOCK_PAGES)
 		return;
-	dph_block_drop_folio(b);
+	dph_block_drop_folio(b, NULL);
 }
 
-bool dph_block_release(struct dph_block *b)
+bool dph_block_release(struct dph_block *b,
+		       void (*alone)(struct dph_block *other))
 {
-	bool single = dph_block_drop_folio(b);
+	bool single = dph_overlay_put(b->over);
 
-	single |= dph_overlay_put(b->over);
+	dph_block_drop_folio(b, alone);
 	b->over = NULL;
 	b->nr = 0;
 	b->remap = false;

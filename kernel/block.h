@@ -149,20 +149,17 @@ int dph_block_own_overlay(struct dph_block *b, gfp_t gfp);
  */
 void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio);
 
-/**
- * dph_block_share_folio() - a second block has the folio too
- * @b:		a block with a folio
- * @other:	one without, locked as well
- */
+/* dph_block_share_folio() - @other, locked too, has the folio of @b as well */
 void dph_block_share_folio(struct dph_block *b, struct dph_block *other);
 
 /**
  * dph_block_drop_folio() - take the folio from the block
  * @b:		the block. Nothing happens if it has none
- *
- * Return: true if one other block has it alone now
+ * @alone:	called with one that has the folio alone now, under the folio's
+ *		lock, so that it can't go; or NULL
  */
-bool dph_block_drop_folio(struct dph_block *b);
+void dph_block_drop_folio(struct dph_block *b,
+			  void (*alone)(struct dph_block *other));
 
 /* dph_block_drop_hidden_folio() - let the folio go if nothing of it shows */
 void dph_block_drop_hidden_folio(struct dph_block *b);
@@ -170,10 +167,12 @@ void dph_block_drop_hidden_folio(struct dph_block *b);
 /**
  * dph_block_release() - let go of all of the block's memory
  * @b:		the block; unmapped, or its process's last VMA is going
+ * @alone:	as for dph_block_drop_folio()
  *
- * Return: true if some of it may be another block's alone now
+ * Return: true if one other block, not known which, has the overlay alone now
  */
-bool dph_block_release(struct dph_block *b);
+bool dph_block_release(struct dph_block *b,
+		       void (*alone)(struct dph_block *other));
 
 /* dph_block_recount() - count @nr again, and drop an overlay that is empty */
 void dph_block_recount(struct dph_block *b);

@@ -51,11 +51,14 @@ enum dph_event {
 };
 
 /**
- * struct dph_counts - one mapping's counters
- * @event:	how often each event happened; all zero at the start
+ * struct dph_counts - one mapping's counters; all zero at the start
+ * @event:	how often each event happened, but for what @spread has
+ * @spread:	for each CPU, how often it happened there since this was made; or
+ *		NULL
  */
 struct dph_counts {
 	atomic_long_t event[DPH_NR_EVENTS];
+	struct dph_count_cpu __percpu *spread;
 };
 
 /**
@@ -70,17 +73,32 @@ void dph_count(struct dph_counts *counts, enum dph_event event,
 	       unsigned long n);
 
 /**
+ * dph_count_spread() - count per CPU from now on, if the mapping is a busy one
+ * @counts:	its counters
+ *
+ * A process that faults on many CPUs would have them all write to one cache
+ * line. Most mappings see few faults, and a server's idle children none, so
+ * they don't pay for what each CPU would need.
+ *
+ * Context: process context; may allocate.
+ */
+void dph_count_spread(struct dph_counts *counts);
+
+/**
+ * dph_count_free() - free what a mapping's counters have
+ * @counts:	which nobody uses any more
+ */
+void dph_count_free(struct dph_counts *counts);
+
+/**
  * dph_count_of() - read one mapping's counter
  * @counts:	the mapping's counters
  * @event:	which one
  *
  * Return: how often it happened since the mapping was made
  */
-static inline unsigned long dph_count_of(const struct dph_counts *counts,
-					 enum dph_event event)
-{
-	return atomic_long_read(&counts->event[event]);
-}
+unsigned long dph_count_of(const struct dph_counts *counts,
+			   enum dph_event event);
 
 /**
  * dph_count_total() - read the module's counter

@@ -52,7 +52,7 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		copied++;
 		cond_resched();
 	}
-	dph_block_drop_folio(b);
+	dph_block_drop_folio(b, NULL);
 	b->remap = false;
 	b->given = false;
 	dph_block_recount(b);
@@ -104,7 +104,7 @@ void dph_demote_discard(struct dph_block *b, unsigned int first, unsigned int n)
 		dph_block_quiesce(b);
 	dph_count(&b->space->counts, DPH_DISCARDS, touched);
 	if (n == DPH_BLOCK_PAGES || (touched == b->nr && !b->lost)) {
-		dph_block_release(b);
+		dph_block_release(b, NULL);
 		trace_dphuge_discard(b, touched);
 		return;
 	}

@@ -28,6 +28,7 @@ static void fault_done(struct dph_block *b)
 	b->vma_locked = false;
 	mutex_unlock(&b->lock);
 	dph_count(&b->space->counts, DPH_FAULTS, 1);
+	dph_count_spread(&b->space->counts);
 }
 
 static vm_fault_t fault_error(long err)

@@ -52,6 +52,7 @@ static void region_free(struct kref *ref)
 	struct dph_region *r = container_of(ref, struct dph_region, ref);
 
 	dph_blocks_free(&r->space);
+	dph_count_free(&r->space.counts);
 	dph_user_put(r->space.user);
 	kfree(r);
 }
@@ -164,6 +165,15 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end)
 	}
 }
 
+/*
+ * It has what it shared alone now: the worker looks whether its writes need not
+ * be watched any more. Its region can't go before it is off the folio's list.
+ */
+static void region_block_alone(struct dph_block *b)
+{
+	dph_region_later(dph_region_of_space(b->space), 0);
+}
+
 bool dph_region_end(struct dph_region *r)
 {
 	struct dph_block *b;
@@ -177,7 +187,7 @@ bool dph_region_end(struct dph_region *r)
 		dph_region_put(r);
 	xa_for_each(&r->space.blocks, idx, b) {
 		mutex_lock(&b->lock);
-		single |= dph_block_release(b);
+		single |= dph_block_release(b, region_block_alone);
 		mutex_unlock(&b->lock);
 		cond_resched();
 	}

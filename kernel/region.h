@@ -175,7 +175,9 @@ void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end);
  *
  * The memory goes too, even if the worker or the shrinker has a reference.
  *
- * Return: true if some of it may be one relative's alone now
+ * The worker looks at those who have some of it alone now.
+ *
+ * Return: true if there may be more of them, not known which
  */
 bool dph_region_end(struct dph_region *r);
 
