@@ -5,6 +5,7 @@
  * tree.
  */
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -13,12 +14,18 @@
 
 /*
  * struct dph_family - one pseudo file
- * @lock:	guards @members and what they say of it
+ * @lock:	guards all that follows, and what the members say of it
  * @members:	one for each process that maps the file, by its @mm
+ * @nr:		how many
+ * @owed:	a visit to all of them is due
+ * @visited:	when all of them were visited last; jiffies
  */
 struct dph_family {
 	spinlock_t lock;
 	struct rb_root members;
+	unsigned int nr;
+	bool owed;
+	unsigned long visited;
 };
 
 struct file *dph_family_file(const struct file_operations *fops)
@@ -30,6 +37,7 @@ struct file *dph_family_file(const struct file_operations *fops)
 	if (!family)
 		return ERR_PTR(-ENOMEM);
 	spin_lock_init(&family->lock);
+	family->visited = jiffies;
 	file = dph_pseudofs_file(fops, family);
 	if (IS_ERR(file))
 		kfree(family);
@@ -70,6 +78,7 @@ void dph_family_join(struct dph_family *family, struct dph_family_member *m)
 	m->vmas = 1;
 	spin_lock(&family->lock);
 	rb_add(&m->node, &family->members, family_less);
+	family->nr++;
 	spin_unlock(&family->lock);
 }
 
@@ -88,20 +97,20 @@ bool dph_family_vma_closed(struct dph_family *family,
 
 	spin_lock(&family->lock);
 	last = !--m->vmas;
-	if (last)
+	if (last) {
 		rb_erase(&m->node, &family->members);
+		family->nr--;
+	}
 	spin_unlock(&family->lock);
 	return last;
 }
 
 bool dph_family_single(struct dph_family *family)
 {
-	struct rb_node *first;
 	bool single;
 
 	spin_lock(&family->lock);
-	first = rb_first(&family->members);
-	single = first && !rb_next(first);
+	single = family->nr == 1;
 	spin_unlock(&family->lock);
 	return single;
 }
@@ -123,13 +132,28 @@ dph_family_find(struct dph_family *family, const struct mm_struct *mm,
 	return m;
 }
 
-void dph_family_visit(struct dph_family *family,
-		      void (*visit)(struct dph_family_member *m))
+/* So few are visited at once. */
+#define FAMILY_FEW	8
+
+void dph_family_visit(struct dph_family *family, bool owe,
+		      void (*visit)(struct dph_family_member *m,
+				    unsigned long delay))
 {
 	struct rb_node *node;
+	unsigned long next;
 
 	spin_lock(&family->lock);
-	for (node = rb_first(&family->members); node; node = rb_next(node))
-		visit(family_member(node));
+	family->owed |= owe;
+	node = family->owed ? rb_first(&family->members) : NULL;
+	next = family->visited + family->nr;
+	if (node && family->nr > FAMILY_FEW && time_before(jiffies, next)) {
+		visit(family_member(node), next - jiffies);
+		node = NULL;
+	} else if (node) {
+		family->owed = false;
+		family->visited = jiffies;
+	}
+	for (; node; node = rb_next(node))
+		visit(family_member(node), 0);
 	spin_unlock(&family->lock);
 }

@@ -101,11 +101,19 @@ dph_family_find(struct dph_family *family, const struct mm_struct *mm,
 		void (*found)(struct dph_family_member *m));
 
 /**
- * dph_family_visit() - call a function for each member
+ * dph_family_visit() - call a function for each member, now or soon
  * @family:	the family
- * @visit:	called as @found of dph_family_find()
+ * @owe:	a visit has become due; else it only happens if one is due already
+ * @visit:	called as @found of dph_family_find(), with how many jiffies it can
+ *		wait with what it does
+ *
+ * A family of many isn't visited at each call, but at most once in as many
+ * jiffies as it has members, so that what a visit costs each of them adds up to
+ * no more than one of them a jiffy. If it isn't time yet, only one member is
+ * visited, with the time that is left: it is to call this again then.
  */
-void dph_family_visit(struct dph_family *family,
-		      void (*visit)(struct dph_family_member *m));
+void dph_family_visit(struct dph_family *family, bool owe,
+		      void (*visit)(struct dph_family_member *m,
+				    unsigned long delay));
 
 #endif /* DPH_FAMILY_H */

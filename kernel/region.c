@@ -133,14 +133,24 @@ void dph_region_later(struct dph_region *r, unsigned long delay)
 		dph_region_put(r);
 }
 
-static void region_visit_later(struct dph_family_member *m)
+static void region_visit_later(struct dph_family_member *m,
+			       unsigned long delay)
 {
-	dph_region_later(region_of_member(m), 0);
+	dph_region_later(region_of_member(m), delay);
 }
 
-void dph_region_relatives_later(struct dph_family *family)
+void dph_region_relatives_later(struct dph_family *family, bool alone)
 {
-	dph_family_visit(family, region_visit_later);
+	dph_family_visit(family, alone, region_visit_later);
+}
+
+/* For the family, see dph_region_alone(). */
+void dph_region_visited(struct dph_region *r)
+{
+	spin_lock(&r->pin);
+	if (!r->gone)
+		dph_family_visit(r->family, false, region_visit_later);
+	spin_unlock(&r->pin);
 }
 
 void dph_region_discard(struct dph_region *r, pgoff_t first, pgoff_t end)

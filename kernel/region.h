@@ -152,11 +152,19 @@ bool dph_region_alone(struct dph_region *r);
 void dph_region_later(struct dph_region *r, unsigned long delay);
 
 /**
- * dph_region_relatives_later() - have the worker look at all of a family
- * @family:	has lost a region: what that one shared belongs to one of the
- *		others alone now
+ * dph_region_relatives_later() - have the worker look at a family, if need be
+ * @family:	has lost a region
+ * @alone:	what that one shared may be one of the others' alone now. False:
+ *		only what is due already is seen to
  */
-void dph_region_relatives_later(struct dph_family *family);
+void dph_region_relatives_later(struct dph_family *family, bool alone);
+
+/**
+ * dph_region_visited() - the worker looks at the region
+ * @r:		the region. If it is time to look at all of its relatives, they
+ *		are queued too
+ */
+void dph_region_visited(struct dph_region *r);
 
 /**
  * dph_region_discard() - pages read as zero from now on

@@ -163,9 +163,11 @@ static void vma_close(struct vm_area_struct *vma)
 
 	dph_vmas_closed(&r->space.vmas, vma);
 	if (dph_family_vma_closed(family, &r->member)) {
+		bool alone = dph_region_end(r);
+
 		/* While several share it still, there is nothing to do. */
-		if (dph_region_end(r) || dph_family_single(family))
-			dph_region_relatives_later(family);
+		alone |= dph_family_single(family);
+		dph_region_relatives_later(family, alone);
 		return;
 	}
 	if (!atomic_read(&vma->vm_mm->mm_users))

@@ -283,6 +283,7 @@ static void worker_do_region(struct dph_region *r)
 	bool done = true;
 	unsigned long idx;
 
+	dph_region_visited(r);
 	xa_for_each(&r->space.blocks, idx, b) {
 		cond_resched();
 		if (kthread_should_stop() || dph_region_gone(r))

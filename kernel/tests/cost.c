@@ -111,6 +111,8 @@ static unsigned long fork_cost(const char *p, size_t len)
 		pid_t pid;
 
 		must(becomes(huge_kb(p, len) >= KB(len)));
+		/* What the background thread still does is no part of the fork. */
+		usleep(300000);
 		before = __rdtsc();
 		pid = fork();
 
