@@ -105,6 +105,14 @@ static struct vm_area_struct *vmas_next_of_file(struct vmas_walk *w)
 	return w->vma;
 }
 
+static struct vma_iterator vmas_iterator(struct mm_struct *mm,
+					 unsigned long start)
+{
+	VMA_ITERATOR(at, mm, start);
+
+	return at;
+}
+
 /* Begin with an entry. False: it has no VMA, or none can be there. */
 static bool vmas_begin_base(struct vmas_walk *w)
 {
@@ -117,10 +125,7 @@ static bool vmas_begin_base(struct vmas_walk *w)
 		start = 0;
 	if (!atomic_read(&base->vmas) || start >= TASK_SIZE_MAX)
 		return false;
-	{
-		VMA_ITERATOR(at, w->v->mm, start);
-		w->at = at;
-	}
+	w->at = vmas_iterator(w->v->mm, start);
 	return true;
 }
 
