@@ -5,6 +5,7 @@
  * per CPU too, once it is a busy one.
  */
 #include <linux/percpu.h>
+#include <linux/sched.h>
 
 #include "count.h"
 
@@ -37,7 +38,9 @@ void dph_count_spread(struct dph_counts *counts)
 	struct dph_count_cpu __percpu *spread;
 	long faults;
 
-	if (READ_ONCE(counts->spread) || num_online_cpus() == 1)
+	/* The worker must not wait for memory with mmap_lock held. */
+	if (READ_ONCE(counts->spread) || num_online_cpus() == 1 ||
+	    (current->flags & PF_KTHREAD))
 		return;
 	/* If there is no memory for it, it is tried again after as many. */
 	faults = atomic_long_read(&counts->event[DPH_FAULTS]);

@@ -8,12 +8,10 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/kernel.h>
 #include <linux/mm.h>
-#include <linux/moduleparam.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
-#include <linux/printk.h>
+#include <linux/sched/signal.h>
 #include <linux/spinlock.h>
 
 #include "count.h"
@@ -98,9 +96,7 @@ static unsigned long limit_of_device(void)
 	unsigned long mib = READ_ONCE(limit_mib);
 	unsigned long ram = totalram_pages();
 
-	if (!mib)
-		return ram - ram / 16;
-	return mib << (20 - PAGE_SHIFT);
+	return mib ? mib << (20 - PAGE_SHIFT) : ram - ram / 16;
 }
 
 /* In pages. Root is limited by the device's limit only. */
@@ -304,19 +300,25 @@ bool dph_limit_take(struct dph_user *user, unsigned long pages)
 	return answer == LIMIT_FITS;
 }
 
+static bool limit_free_some(struct dph_user *user, enum limit_answer refused)
+{
+	return !fatal_signal_pending(current) &&
+	       (limit_look(user, refused, DPH_HELD_ALL) ||
+		limit_make_room(user) ||
+		(refused == LIMIT_OF_DEVICE && limit_make_room(NULL)));
+}
+
 /*
- * Nobody is refused what he needs while it is only reserved: by himself, or, if
- * it is the device's limit that refuses, by others. At his own limit what
- * others have is no help to him, and he must not be able to take it from them.
+ * Nobody is refused what is only reserved: by the user, or, if it is the device's
+ * limit that refuses, by others. At a user's own limit what others have is no
+ * help, and must be safe.
  */
 bool dph_limit_take_needed(struct dph_user *user)
 {
 	enum limit_answer answer;
 
 	while ((answer = limit_take(user, 1)) != LIMIT_FITS) {
-		if (limit_look(user, answer, DPH_HELD_ALL) ||
-		    limit_make_room(user) ||
-		    (answer == LIMIT_OF_DEVICE && limit_make_room(NULL)))
+		if (limit_free_some(user, answer))
 			continue;
 		/* While we waited our turn, others may have made room. */
 		if (limit_take(user, 1) == LIMIT_FITS)
@@ -345,15 +347,12 @@ int dph_limit_room(void)
 	if (!user)
 		return -ENOMEM;
 	answer = limit_room(user);
-	if (answer != LIMIT_FITS) {
-		limit_look(user, answer, DPH_HELD_ALL);
+	if (answer != LIMIT_FITS && limit_look(user, answer, DPH_HELD_ALL))
 		answer = limit_room(user);
-	}
 	dph_user_put(user);
-	if (answer == LIMIT_FITS)
-		return 0;
-	dph_count(NULL, DPH_LIMIT_HITS, 1);
-	return -ENOMEM;
+	if (answer != LIMIT_FITS)
+		dph_count(NULL, DPH_LIMIT_HITS, 1);
+	return answer == LIMIT_FITS ? 0 : -ENOMEM;
 }
 
 /* What is in stock is nobody's yet. */

@@ -84,7 +84,8 @@ struct dph_work *dph_queue_next(long *wait)
 
 void dph_queue_rearm(void)
 {
-	WRITE_ONCE(queue_woken, false);
+	/* What is looked at afterwards is as new as the last wake-up. */
+	smp_store_mb(queue_woken, false);
 }
 
 void dph_queue_sleep(long timeout)

@@ -21,12 +21,11 @@
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
-#include <linux/swap.h>
-#include <linux/wait.h>
 
 #include "compat_lru.h"
 #include "compat_shrinker.h"
 #include "demote.h"
+#include "gate.h"
 #include "lru.h"
 #include "page.h"
 #include "promote.h"
@@ -37,84 +36,11 @@
 
 /*
  * Demotions by reclaim take from the emergency reserves, up to 256 pages each
- * before they give 512 back. So on each node (and for the device's limit, which
- * knows no node) only so many tasks do that at once.
- *
- * But a task that finds nothing freed time and again calls the OOM killer, and
- * one that is within may be kept from the processor for long, by its cgroup's
- * CPU quota or by whoever has a higher priority. So nobody waits for it longer
- * than this, and then goes on with the next block: that the reserves may run
- * out is the lesser evil, a demotion that finds no page leaves its block as it
- * was. And who finds all blocks taken waits as long for one of those who took
- * them, and counts what they freed as progress.
- *
- * So before the OOM killer is called while there are blocks to break up, all
- * those who took them must have been stuck for that time in each of the many
- * calls that reclaim makes before it gives up (16 rounds of 12 priorities).
+ * before they give 512 back. So on each node (and for the limits, which know no
+ * node) only so many tasks do that at once as a gate lets in.
  */
-#define RECLAIM_AT_ONCE		2
-#define RECLAIM_PATIENCE	(HZ / 10)
-
-/*
- * struct reclaim_gate - who breaks up blocks
- * @busy:	how many tasks do
- * @freed:	pages that they gave back, ever
- * @wait:	those who wait for a change of these
- */
-struct reclaim_gate {
-	atomic_t busy;
-	atomic_long_t freed;
-	wait_queue_head_t wait;
-};
-
-static struct reclaim_gate *reclaim_nodes;	/* by node */
-static struct reclaim_gate reclaim_room;	/* for the device's limit */
-
-static bool reclaim_try_enter(struct reclaim_gate *gate)
-{
-	int busy = atomic_read(&gate->busy);
-
-	do {
-		if (busy >= RECLAIM_AT_ONCE)
-			return false;
-	} while (!atomic_try_cmpxchg(&gate->busy, &busy, busy + 1));
-	return true;
-}
-
-/* Returns what to hand to reclaim_leave(). There is one kswapd for each node. */
-static long reclaim_enter(struct reclaim_gate *gate)
-{
-	if (current_is_kswapd() ||
-	    wait_event_killable_timeout(gate->wait, reclaim_try_enter(gate),
-					RECLAIM_PATIENCE) <= 0)
-		atomic_inc(&gate->busy);
-	return atomic_long_read(&gate->freed);
-}
-
-/* Wait for who is within. Returns what was freed since @before. */
-static unsigned long reclaim_await(struct reclaim_gate *gate, long before)
-{
-	wait_event_killable_timeout(gate->wait,
-			atomic_long_read(&gate->freed) != before ||
-			!atomic_read(&gate->busy), RECLAIM_PATIENCE);
-	/* Pairs with reclaim_leave(). */
-	smp_rmb();
-	return atomic_long_read(&gate->freed) - before;
-}
-
-/* Returns the progress: @freed, or what others freed since @before. */
-static unsigned long reclaim_leave(struct reclaim_gate *gate, long before,
-				   unsigned long freed)
-{
-	atomic_long_add(freed, &gate->freed);
-	/* Pairs with reclaim_await(): whoever finds nobody within sees it all. */
-	smp_mb__before_atomic();
-	atomic_dec(&gate->busy);
-	wake_up_all(&gate->wait);
-	if (freed || current_is_kswapd())
-		return freed;
-	return reclaim_await(gate, before);
-}
+static struct dph_gate *reclaim_nodes;	/* by node */
+static struct dph_gate reclaim_room;	/* for the limits */
 
 /*
  * Unmap the block everywhere. False: a fault is about to map it, or somebody
@@ -212,12 +138,17 @@ static bool reclaim_worth_it(struct dph_block *b)
  * @user:	only this user's blocks; or NULL: everybody's
  * @enough:	when so many pages are freed, the rest is left alone
  * @freed:	pages that were given back
+ * @passed:	blocks that were left alone
  */
 struct reclaim_walk {
 	struct dph_user *user;
 	unsigned long enough;
 	unsigned long freed;
+	unsigned int passed;
 };
+
+/* So many are passed by under the list's lock. */
+#define RECLAIM_PASS_BY	32
 
 /* A block that is on a list has its region, and that its user. */
 static bool reclaim_passes_by(const struct reclaim_walk *walk,
@@ -225,6 +156,28 @@ static bool reclaim_passes_by(const struct reclaim_walk *walk,
 {
 	return walk->freed >= walk->enough ||
 	       (walk->user && b->space->user != walk->user);
+}
+
+/*
+ * Others' blocks may be many, and all who allocate need the list's lock: so it
+ * is dropped now and then. The walk then begins anew at the head of the list,
+ * hence each goes to the tail.
+ */
+static enum lru_status reclaim_pass_by(struct list_head *item,
+				       struct list_lru_one *list,
+				       spinlock_t *lock,
+				       struct reclaim_walk *walk)
+	__must_hold(lock)
+{
+	if (walk->freed >= walk->enough && DPH_COMPAT_LRU_STOP != LRU_ROTATE)
+		return DPH_COMPAT_LRU_STOP;
+	if (++walk->passed % RECLAIM_PASS_BY)
+		return LRU_ROTATE;
+	list_move_tail(item, &list->list);
+	spin_unlock(lock);
+	cond_resched();
+	dph_compat_lru_relock(lock);
+	return LRU_RETRY;
 }
 
 static enum lru_status reclaim_folio(struct dph_folio *folio,
@@ -237,7 +190,9 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 	struct dph_block *b = folio->owner;
 	struct dph_region *r = dph_region_of_space(b->space);
 
-	if (reclaim_passes_by(walk, b) || !mutex_trylock(&b->lock))
+	if (reclaim_passes_by(walk, b))
+		return reclaim_pass_by(&folio->lru, list, lock, walk);
+	if (!mutex_trylock(&b->lock))
 		return LRU_SKIP;
 	if (b->referenced) {
 		b->referenced = false;
@@ -283,14 +238,14 @@ static enum lru_status reclaim_one(struct list_head *item,
 static unsigned long reclaim_shrink(enum dph_lru_list list,
 				    struct shrink_control *sc)
 {
-	struct reclaim_gate *gate = &reclaim_nodes[sc->nid];
+	struct dph_gate *gate = &reclaim_nodes[sc->nid];
 	struct reclaim_walk walk = { .enough = ULONG_MAX };
-	long before = reclaim_enter(gate);
+	long before = dph_gate_enter(gate);
 	unsigned long freed;
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
 	dph_lru_shrink(list, sc, reclaim_one, &walk);
-	freed = reclaim_leave(gate, before, walk.freed);
+	freed = dph_gate_leave(gate, before, walk.freed);
 	dph_compat_account_reclaimed(freed);
 	return freed;
 }
@@ -301,8 +256,8 @@ unsigned long dph_reclaim_make_room(struct dph_user *user)
 		.user = user,
 		.enough = DPH_BLOCK_PAGES,
 	};
-	long before = reclaim_enter(&reclaim_room);
-	struct reclaim_gate *gate;
+	long before = dph_gate_enter(&reclaim_room);
+	struct dph_gate *gate;
 	unsigned long freed;
 	unsigned int round;
 	int nid;
@@ -310,13 +265,16 @@ unsigned long dph_reclaim_make_room(struct dph_user *user)
 	/* The second round is for blocks that got a second chance. */
 	for (round = 0; round < 2 && !walk.freed; round++)
 		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
-	freed = reclaim_leave(&reclaim_room, before, walk.freed);
+	freed = dph_gate_leave(&reclaim_room, before, walk.freed);
+	/* What others gave back is no help at a user's own limit. */
+	if (user)
+		return walk.freed;
 	/* A shrinker may have the last blocks, and give them back in a moment. */
 	for_each_online_node(nid) {
 		if (freed)
 			break;
 		gate = &reclaim_nodes[nid];
-		freed = reclaim_await(gate, atomic_long_read(&gate->freed));
+		freed = dph_gate_await(gate, dph_gate_freed(gate));
 	}
 	return freed;
 }
@@ -376,9 +334,9 @@ int dph_reclaim_init(void)
 				GFP_KERNEL);
 	if (!reclaim_nodes)
 		return err;
-	init_waitqueue_head(&reclaim_room.wait);
+	dph_gate_init(&reclaim_room);
 	for (nid = 0; nid < nr_node_ids; nid++)
-		init_waitqueue_head(&reclaim_nodes[nid].wait);
+		dph_gate_init(&reclaim_nodes[nid]);
 	err = dph_lru_init(DPH_LRU_RESERVED, &reclaim_shrinker_reserved);
 	if (err)
 		goto free_nodes;

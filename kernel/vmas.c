@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/interval_tree_generic.h>
 #include <linux/mm.h>
+#include <linux/oom.h>
 
 #include "vmas.h"
 
@@ -16,6 +17,11 @@
 INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
 		     shared.rb_subtree_last, dph_vmas_first, dph_vmas_last,
 		     static __maybe_unused, vmas_tree)
+
+bool dph_vmas_walkable(struct mm_struct *mm)
+{
+	return !check_stable_address_space(mm);
+}
 
 /* An address less its offset. It may be negative: so it wraps around. */
 static unsigned long vmas_base(const struct vm_area_struct *vma)
@@ -47,6 +53,8 @@ void dph_vmas_opened(struct dph_vmas *v, const struct vm_area_struct *vma)
 	struct dph_vmas_base *base = vmas_find_base(v, vmas_base(vma));
 	unsigned int i;
 
+	if (!base)
+		atomic_inc(&v->kinds);
 	for (i = 0; !base && i < DPH_VMAS_BASES; i++) {
 		if (!atomic_read(&v->base[i].vmas)) {
 			base = &v->base[i];
@@ -67,7 +75,10 @@ void dph_vmas_closed(struct dph_vmas *v, struct vm_area_struct *vma)
 	struct dph_vmas_base *base = vmas_find_base(v, vmas_base(vma));
 
 	vma->vm_private_data = NULL;
-	atomic_dec(base ? &base->vmas : &v->others);
+	if (!base)
+		atomic_dec(&v->others);
+	if (!base || atomic_dec_and_test(&base->vmas))
+		atomic_dec(&v->kinds);
 }
 
 /*
@@ -123,7 +134,7 @@ static bool vmas_begin_base(struct vmas_walk *w)
 	/* What would lie below address 0 is nowhere. */
 	if (w->end < start)
 		start = 0;
-	if (!atomic_read(&base->vmas) || start >= TASK_SIZE_MAX)
+	if (!atomic_read(&base->vmas) || start >= TASK_SIZE_MAX || !w->end)
 		return false;
 	w->at = vmas_iterator(w->v->mm, start);
 	return true;
@@ -157,12 +168,20 @@ static struct vm_area_struct *vmas_next(struct vmas_walk *w)
  */
 static void vmas_begin(struct vmas_walk *w, enum dph_vmas_hold hold)
 {
-	w->by_file = hold == DPH_VMAS_FILE || atomic_read(&w->v->others) ||
-		     (hold == DPH_VMAS_TRY && !mmap_read_trylock(w->v->mm));
+	struct mm_struct *mm = w->v->mm;
+
+	w->by_file = hold == DPH_VMAS_FILE ||
+		     (hold == DPH_VMAS_TRY && !mmap_read_trylock(mm));
+	if (!w->by_file) {
+		mmap_assert_locked(mm);
+		if (!dph_vmas_walkable(mm) || atomic_read(&w->v->others)) {
+			w->by_file = true;
+			if (hold == DPH_VMAS_TRY)
+				mmap_read_unlock(mm);
+		}
+	}
 	if (w->by_file)
 		i_mmap_lock_read(w->v->mapping);
-	else
-		mmap_assert_locked(w->v->mm);
 }
 
 static void vmas_end(struct vmas_walk *w, enum dph_vmas_hold hold)
@@ -194,17 +213,13 @@ void dph_vmas_zap(const struct dph_vmas *v, pgoff_t first, unsigned long n,
 /*
  * If all VMAs have one distance, only the one that faults can show the page. A
  * VMA with another distance may be coming, if the fault holds its own VMA's lock
- * only. But that one has no entry yet: it gets one from a fault that takes the
- * block's lock after us.
+ * only: a new view, which has no entry yet, and gets one from a fault that takes
+ * the block's lock after us. It can't be an old view that mremap moves, entries
+ * and all: then there are two distances before, and three while it moves.
  */
 void dph_vmas_zap_fault(const struct dph_vmas *v, struct vm_fault *vmf)
 {
-	unsigned int bases = 0;
-	unsigned int i;
-
-	for (i = 0; i < DPH_VMAS_BASES; i++)
-		bases += !!atomic_read(&v->base[i].vmas);
-	if (bases == 1 && !atomic_read(&v->others))
+	if (atomic_read(&v->kinds) == 1)
 		dph_compat_zap_vma(vmf->vma, vmf->address & PAGE_MASK,
 				   PAGE_SIZE);
 	else

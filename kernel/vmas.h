@@ -88,6 +88,7 @@ dph_vmas_block_address(const struct vm_area_struct *vma, unsigned long idx)
  *		while a VMA lives, however it is split, merged or cut
  * @others:	VMAs that had no more room in @base. While there are any, i_mmap
  *		is searched
+ * @kinds:	entries of @base that are used, and @others
  *
  * VMAs come with mmap_lock of @mm held for write, and go with it held at least
  * for read. An entry of @base whose last VMA is gone stays free until one comes.
@@ -101,6 +102,7 @@ struct dph_vmas {
 		atomic_t vmas;
 	} base[DPH_VMAS_BASES];
 	atomic_t others;
+	atomic_t kinds;
 };
 
 /**
@@ -117,12 +119,17 @@ enum dph_vmas_hold {
 };
 
 /**
- * dph_vmas_init() - an owner without VMAs
- * @v:		zeroed
- * @mm:		whose they will be
- * @mapping:	the file's
- * @owner:	what their vm_private_data will be
+ * dph_vmas_walkable() - may the VMAs of an address space be walked?
+ * @mm:		the address space, with its mmap_lock held
+ *
+ * A fork that fails half-way leaves VMAs of the parent in the child's tree, or
+ * what is no VMA (dup_mmap()), and marks it as unstable.
+ *
+ * Return: false if a fork has left it half-made, or the OOM killer reaps it
  */
+bool dph_vmas_walkable(struct mm_struct *mm);
+
+/* dph_vmas_init() - an owner without VMAs; @v is zeroed */
 void dph_vmas_init(struct dph_vmas *v, struct mm_struct *mm,
 		   struct address_space *mapping, const void *owner);
 

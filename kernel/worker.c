@@ -14,9 +14,12 @@
  * theirs. So the thread takes them only for one block at a time, and is a
  * real-time thread of the lowest real-time priority for so long: whoever waits
  * for it, at any priority below that, or as a real-time thread that sleeps,
- * waits for one block's copy at most. It doesn't wait itself while it has them:
- * memory is allocated before, and a block that somebody has locked is left for
- * later. worker_percent bounds all that it runs, at whichever priority.
+ * waits for one block's copy at most; only where a region is settled, for a walk
+ * through its process's VMAs. It doesn't wait for memory or for mmap_lock while
+ * it has them, and what it can't have at once is left for later: a process whose
+ * lock is held for ever must not keep it from the others. But it may wait for a
+ * page, or for whoever works on the same block. worker_percent bounds all that
+ * it runs, at whichever priority.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -175,7 +178,7 @@ static bool worker_tidy(struct dph_region *r, struct dph_block *b,
 	enum dph_promote_result result;
 	unsigned long addr = 0;
 
-	if (dph_region_gone(r))
+	if (dph_region_gone(r) || !dph_vmas_walkable(mm))
 		return true;
 	if (!mutex_trylock(&b->lock))
 		return false;
@@ -211,14 +214,17 @@ static bool worker_do_block(struct dph_region *r, struct dph_block *b)
 		done = spare;
 	}
 	was = worker_hurry();
-	mmap_read_lock(mm);
-	done &= worker_tidy(r, b, mm, &spare);
-	mmap_read_unlock(mm);
+	if (mmap_read_trylock(mm)) {
+		done &= worker_tidy(r, b, mm, &spare);
+		mmap_read_unlock(mm);
+	} else {
+		done = false;
+	}
 	worker_calm(was);
 	dph_folio_put(spare);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
-	mmput(mm);
+	mmput_async(mm);
 	return done;
 }
 
@@ -232,49 +238,57 @@ static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
 	if (!mm)
 		return false;
 	was = worker_hurry();
-	mmap_read_lock(mm);
-	if (!dph_region_alone(r)) {
-		/* The next of its relatives to go brings us here again. */
-	} else if (mutex_trylock(&b->lock)) {
-		settled = dph_cow_settled(b);
-		mutex_unlock(&b->lock);
-	} else {
-		dph_region_later(r, HZ);
+	if (mmap_read_trylock(mm)) {
+		if (dph_vmas_walkable(mm) && mutex_trylock(&b->lock)) {
+			settled = dph_cow_settled(b);
+			mutex_unlock(&b->lock);
+		}
+		mmap_read_unlock(mm);
 	}
-	mmap_read_unlock(mm);
 	worker_calm(was);
-	mmput(mm);
+	mmput_async(mm);
 	return settled;
 }
 
 /*
  * The blocks are in order. If the region has no relatives any more, and nobody
- * has anything of its blocks, its writes need not be watched.
+ * has anything of its blocks, its writes need not be watched. False: there was
+ * somebody who has, or who held a lock.
  */
-static void worker_settle(struct dph_region *r)
+static bool worker_settle(struct dph_region *r)
 {
 	unsigned int forks = READ_ONCE(r->space.forks);
 	struct mm_struct *mm;
 	struct sched_attr was;
 	struct dph_block *b;
 	unsigned long idx;
+	bool settled;
 
-	if (!READ_ONCE(r->space.forked))
-		return;
+	/* The next of its relatives to go brings us here again. */
+	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r))
+		return true;
 	xa_for_each(&r->space.blocks, idx, b) {
-		if (kthread_should_stop() || !worker_block_settled(r, b))
-			return;
+		if (kthread_should_stop())
+			return true;
+		if (!worker_block_settled(r, b))
+			return false;
 		worker_rest();
 	}
 	mm = dph_region_mm(r);
 	if (!mm)
-		return;
+		return true;
 	was = worker_hurry();
-	mmap_write_lock(mm);
-	dph_vma_settle(r, forks);
-	mmap_write_unlock(mm);
+	/* Newer kernels can't try it. Hardly ever it is taken in between. */
+	settled = !rwsem_is_locked(&mm->mmap_lock);
+	if (settled) {
+		mmap_write_lock(mm);
+		if (dph_vmas_walkable(mm))
+			dph_vma_settle(r, forks);
+		mmap_write_unlock(mm);
+	}
 	worker_calm(was);
-	mmput(mm);
+	mmput_async(mm);
+	return settled;
 }
 
 static void worker_do_region(struct dph_region *r)
@@ -294,9 +308,8 @@ static void worker_do_region(struct dph_region *r)
 		worker_rest();
 		worker_do_pool();
 	}
-	if (done) {
+	if (done && worker_settle(r)) {
 		r->work.backoff = 0;
-		worker_settle(r);
 		return;
 	}
 	r->work.backoff = clamp(r->work.backoff * 2, WORKER_WAIT_MIN,

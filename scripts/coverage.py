@@ -273,7 +273,7 @@ def run_guest(names, build):
     """Run test programs in a guest; the archive with the counters."""
     programs = [BUILD / "kernel/tests" / name for name in names]
     return vm(["--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)), "--cpus", "4", "--nodes", "2",
-               "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs])
+               "--append", "numa_balancing=disable", "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs])
 
 
 def unpack(data, folder):
