@@ -210,8 +210,9 @@ static void held_look_again(struct work_struct *work)
 	bool freed = dph_held_look(NULL, HELD_LOOK_MAX);
 
 	spin_lock(&held_lock);
-	held_delay = freed ? HELD_DELAY_MIN :
-			     min(2 * held_delay, HELD_DELAY_MAX);
+	/* As soon as it can, while not all have been looked at. */
+	held_delay = freed || held_folios > HELD_LOOK_MAX ?
+		     HELD_DELAY_MIN : min(2 * held_delay, HELD_DELAY_MAX);
 	if (held_folios)
 		schedule_delayed_work(&held_work, held_delay);
 	spin_unlock(&held_lock);
