@@ -94,6 +94,9 @@ extern _Thread_local struct slice *current; /* the slice that this thread is at 
 /* Whether this guest is said, on the command line, to lack @feature. */
 bool fuzz_lacks(const char *feature);
 
+/* Whether this kind of operation is to be made. */
+bool fuzz_wants(const char *operation);
+
 /* --- fuzz_slice.c ------------------------------------------------------------- */
 
 uint32_t random_bits(struct slice *s);

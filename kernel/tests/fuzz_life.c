@@ -35,7 +35,7 @@ void life_init(void)
 {
 	for (unsigned int i = 0; i < COUNT_OF(tables); i++)
 		for (const struct op *op = tables[i]; op->name; op++) {
-			if (op->lacks && fuzz_lacks(op->lacks))
+			if ((op->lacks && fuzz_lacks(op->lacks)) || !fuzz_wants(op->name))
 				continue;
 			must(ops_count < OPS_MAX);
 			ops[ops_count++] = op;
