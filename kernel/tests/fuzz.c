@@ -94,8 +94,12 @@ static void run_threads(unsigned int seconds, unsigned long seed)
 		sleep(1);
 	atomic_store(&shared->stop, true);
 	/* Not pthread_join(): it relies on a write by the kernel, which may fail. */
-	while (atomic_load(&shared->threads))
-		usleep(50000);
+	if (!becomes(!atomic_load(&shared->threads))) {
+		printf("# these processes should have ended:\n");
+		for (unsigned int i = 0; i < 3; i++, sleep(2))
+			kin_print();
+		bail("a call does not end");
+	}
 }
 
 int main(int argc, char **argv)

@@ -39,4 +39,7 @@ void kin_ended(unsigned int id);
  */
 bool kin_peek(struct slice *s, unsigned int v, unsigned int n);
 
+/* Print where each process that lives is, and its last calls: one of them does not end. */
+void kin_print(void);
+
 #endif /* DPH_FUZZ_KIN_H */
