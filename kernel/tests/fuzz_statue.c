@@ -42,16 +42,16 @@ bool statue_make(struct slice *s, unsigned int v, unsigned int n)
 	}
 	if (pid < 0 && !fail_injecting)
 		fail_test(s, "fork of a statue: errno %d", errno);
+	if (pid > 0) { /* without memory, /proc says that there is no such file */
+		atomic_fetch_add(&shared->forks, 1);
+		statue.pid = pid;
+		snprintf(path, sizeof(path), "/proc/%d/mem", pid);
+		statue.mem = open(path, O_RDWR | O_CLOEXEC);
+		if (statue.mem < 0)
+			fail_test(s, "%s: errno %d", path, errno);
+	}
 	fail_here(true);
-	if (pid < 0)
-		return false;
-	atomic_fetch_add(&shared->forks, 1);
-	statue.pid = pid;
-	snprintf(path, sizeof(path), "/proc/%d/mem", pid);
-	statue.mem = retried(open(path, O_RDWR | O_CLOEXEC));
-	if (statue.mem < 0)
-		fail_test(s, "%s: errno %d", path, errno);
-	return true;
+	return pid > 0;
 }
 
 void statue_hidden(void)

@@ -120,7 +120,9 @@ static bool do_proc_mem(struct slice *s)
 	if (!random_stretch(s, &v, &n, PROT_READ | PROT_WRITE))
 		return false;
 	record_call(s, "/proc/self/mem %u", v);
-	mem = retried(open("/proc/self/mem", O_RDWR | O_CLOEXEC));
+	fail_here(false);
+	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	fail_here(true);
 	if (mem < 0)
 		fail_test(s, "/proc/self/mem: errno %d", errno);
 	fill_page(page, value);
