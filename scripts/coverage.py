@@ -221,9 +221,11 @@ def driver_tests():
                   path.name not in NO_DRIVER_TEST)
 
 
-INSIDE = r"""
+# The fuzzer is told what the debug kernel and a guest with one node lack.
+INSIDE = "LACKS=guard-pages,uffd-unregister" r"""
 for program; do
-	"$program" >&2
+	case $program in */fuzz) set -- 60 1 "lacks=nodes,$LACKS" ;; *) set -- ;; esac
+	"$program" "$@" >&2
 	echo "coverage: ${program##*/}: exit status $?" >&2
 done
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug

@@ -12,6 +12,8 @@ from kernels import SERIES, CachedKernel, Error, cache, natural, run, unpack_mod
 
 DEBUG_SOURCE = "linux-source-6.12"
 DEBUG_CONFIG = Path(__file__).resolve().parent / "debug-kernel.config"
+# What each kernel that is built from source changes in that configuration.
+BUILT = {"debug": None, "kcsan": Path(__file__).resolve().parent / "kcsan-kernel.config"}
 DEBUG_TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio",
          "modprobe": "kmod", "depmod": "kmod", "make": "make", "gcc-12": "gcc-12", "pahole": "dwarves",
@@ -24,11 +26,11 @@ SPARSE = ["C=1", "CHECK=sparse -Wsparse-error"]
 def require_tools(series):
     """End the program if a tool is missing that guests of this series need."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
-    tools = dict(TOOLS, **(DEBUG_TOOLS if series == "debug" else {}))
+    tools = dict(TOOLS, **(DEBUG_TOOLS if series in BUILT else {}))
     if series == "7.3":
         tools["debootstrap"] = "debootstrap"
     missing = sorted({p for tool, p in tools.items() if not shutil.which(tool)})
-    if series == "debug" and not Path("/usr/include/libelf.h").exists():
+    if series in BUILT and not Path("/usr/include/libelf.h").exists():
         missing.append("libelf-dev")
     if missing:
         raise SystemExit(f"vm: missing packages: apt-get install {' '.join(missing)}")
@@ -78,23 +80,37 @@ class Kernel(CachedKernel):
         run(["make", "-C", str(build), f"KDIR={self.headers()}", "CC=gcc-12", "W=1", *SPARSE, *words])
 
 
-class DebugKernel(Kernel):
-    """A kernel built from Debian's source with scripts/debug-kernel.config: it has KASAN, lockdep
-    and the memory manager's own checks. It takes about 15 minutes on two cores to build, once,
-    and is slow to run."""
+def wanted_config(series):
+    """The configuration of a kernel that is built from source, as text: each option on a line."""
+    text = DEBUG_CONFIG.read_text()
+    if not BUILT[series]:
+        return text
+    changes = BUILT[series].read_text()
+    changed = set(options(changes))
+    return "\n".join(line for line in text.splitlines()
+                     if not changed.intersection(options(line))) + "\n" + changes
 
-    def __init__(self):
-        super().__init__("debug")
+
+def options(text):
+    """The values of the options that @text sets, by their names; None if it says that one is not set."""
+    values = {name: value for name, value in re.findall(r"^(CONFIG_\w+)=(.*)$", text, re.M)}
+    return {**values, **{name: None for name in re.findall(r"^# (CONFIG_\w+) is not set$", text, re.M)}}
+
+
+class BuiltKernel(Kernel):
+    """A kernel built from Debian's source with scripts/debug-kernel.config: "debug" has KASAN,
+    lockdep and the memory manager's own checks, "kcsan" looks for data races instead, which
+    excludes KASAN. Each takes half an hour on two idle cores to build, once, and is slow to run."""
 
     def _ready(self):
         config = self.root / "CONFIG"
-        return config.exists() and config.read_bytes() == DEBUG_CONFIG.read_bytes() and super()._ready()
+        return config.exists() and config.read_text() == wanted_config(self.series) and super()._ready()
 
     def _fetch(self):
         shutil.rmtree(self.root, ignore_errors=True)
         source, build = self.root / "usr/src" / DEBUG_SOURCE, self.root / "build"
         build.mkdir(parents=True)
-        print(f"vm: building the debug kernel from {DEBUG_SOURCE}; this takes a while", flush=True)
+        print(f"vm: building the {self.series} kernel from {DEBUG_SOURCE}; this takes a while", flush=True)
         run(["apt-get", "-q", "download", DEBUG_SOURCE], cwd=self.root)
         deb = next(self.root.glob("*.deb"))
         run(["dpkg-deb", "-x", str(deb), str(self.root)])
@@ -106,15 +122,22 @@ class DebugKernel(Kernel):
         memory = source / "mm/memory.c"
         memory.write_text(re.sub(r"(^void ptlock_free\(.*?^}$)", r"\1\nEXPORT_SYMBOL_GPL(ptlock_free);",
                                  memory.read_text(), count=1, flags=re.M | re.S))
-        make = ["make", "-C", str(source), f"O={build}", "CC=gcc-12", f"-j{os.cpu_count() + 1}"]
-        run([*make, "allnoconfig"], env=dict(os.environ, KCONFIG_ALLCONFIG=str(DEBUG_CONFIG)))
-        missing = set(re.findall(r"^CONFIG.*", DEBUG_CONFIG.read_text(), re.M)) - \
-            set((build / ".config").read_text().splitlines())
+        wanted = self.root / "WANTED"
+        wanted.write_text(wanted_config(self.series))
+        make = ["make", "-C", str(source), f"O={build}", "CC=gcc-12", f"-j{os.cpu_count()}"]
+        run([*make, "allnoconfig"], env=dict(os.environ, KCONFIG_ALLCONFIG=str(wanted)))
+        missing = self.missing_options()
         if missing:
-            raise Error(f"the debug kernel cannot be built with {', '.join(sorted(missing))}")
+            raise Error(f"the {self.series} kernel cannot be built with {', '.join(missing)}")
         run([*make, "bzImage", "modules"])
         (self.root / "VERSION").write_text((build / "include/config/kernel.release").read_text())
-        shutil.copyfile(DEBUG_CONFIG, self.root / "CONFIG")
+        wanted.rename(self.root / "CONFIG")
+
+    def missing_options(self):
+        """What the configuration asks for and the kernel was not configured with, sorted."""
+        has = options((self.root / "build/.config").read_text())
+        return sorted(f"{name}={value or 'n'}" for name, value in options(wanted_config(self.series)).items()
+                      if has.get(name) != value)
 
     def image(self):
         return self.root / "build/arch/x86/boot/bzImage"
@@ -127,7 +150,7 @@ class DebugKernel(Kernel):
 
 
 def kernel(series):
-    """The kernel of this series, or the debug kernel."""
-    if series == "debug":
-        return DebugKernel()
+    """The kernel of this series, or one that is built here: "debug" or "kcsan"."""
+    if series in BUILT:
+        return BuiltKernel(series)
     return BackportsKernel(series) if series == "7.3" else Kernel(series)

@@ -8,9 +8,14 @@
  *   fuzz_slice.c	random ranges, comparison with the model, the record of calls
  *   fuzz_model.c	the model: what each byte must be
  *   fuzz_fail.c	allocations that fail
+ *   fuzz_kin.c		the processes that forks made, and what one may see of another
+ *   fuzz_statue.c	a child that keeps still, and is looked at and written from outside
  *   fuzz_bytes.c	operations: reads and writes, the process's and the kernel's
  *   fuzz_maps.c	operations: mappings come, go, move and change
- *   fuzz_advice.c	operations: madvise(), mlock() and marks in page tables
+ *   fuzz_advice.c	operations: madvise() and mlock()
+ *   fuzz_ways.c	operations: the right to write is taken and given back (ways.h)
+ *   fuzz_nodes.c	operations: memory moves between two nodes
+ *   fuzz_strange.c	operations: bytes that other tasks write, and pages in pipes
  *   fuzz_outside.c	operations: ioctls, files in /proc, settings of the system
  *
  * A new kind of operation is one function and one row of the table in its file.
@@ -21,9 +26,10 @@
 #include <stdatomic.h>
 
 #include "fuzz_fail.h"
+#include "fuzz_kin.h"
 #include "fuzz_model.h"
 
-#define OPS_MAX 64		/* kinds of operations */
+#define OPS_MAX 128		/* kinds of operations */
 #define CALLS_KEPT 24u		/* calls that are shown when something is wrong */
 #define CHILDREN 2u		/* alive at a time, of each thread */
 #define DEPTH 2u		/* a grandchild of the first process has no children */
@@ -40,6 +46,7 @@ struct slice {
 	unsigned int depth;
 	unsigned int children;
 	pid_t child[CHILDREN];
+	unsigned int child_id[CHILDREN];
 	unsigned long calls;
 	char call[CALLS_KEPT][96];
 };
@@ -53,6 +60,8 @@ struct slice {
  * @prepare: runs once, before the first thread starts; or NULL
  * @of_process: @run is given the calling thread's own slice, even where the
  *	process may use them all
+ * @lacks: it is left out of a guest that is said to lack this; or NULL
+ * @run_with, @arg: if @run is NULL, it is this with @arg
  */
 struct op {
 	const char *name;
@@ -60,13 +69,18 @@ struct op {
 	bool (*run)(struct slice *s);
 	void (*prepare)(void);
 	bool of_process;
+	const char *lacks;
+	bool (*run_with)(struct slice *s, int arg);
+	int arg;
 };
 
 /* The tables of operations, each ended by an entry without a name. */
-extern const struct op byte_ops[], map_ops[], advice_ops[], outside_ops[];
+extern const struct op byte_ops[], map_ops[], advice_ops[], outside_ops[], kin_ops[], strange_ops[], node_ops[];
+extern struct op way_ops[];
 
 /* Memory that all processes share. */
 struct shared {
+	double begin_ms; /* now_ms() when the first thread started */
 	atomic_bool stop, failed;
 	atomic_uint threads; /* of the first process, that have not ended */
 	atomic_ulong calls, forks, checked, lost, again, values;
@@ -76,6 +90,12 @@ struct shared {
 extern struct shared *shared;
 extern struct slice slices[SLICES];
 extern _Thread_local struct slice *current; /* the slice that this thread is at work in */
+
+/* Whether this guest is said, on the command line, to lack @feature. */
+bool fuzz_lacks(const char *feature);
+
+/* Whether this kind of operation is to be made. */
+bool fuzz_wants(const char *operation);
 
 /* --- fuzz_slice.c ------------------------------------------------------------- */
 
@@ -117,7 +137,13 @@ void check_page(struct slice *s, unsigned int v, const char *when);
 /* Check all pages of the window that can be read and have been written. */
 void check_window(struct slice *s, bool all_slices, const char *when);
 
-/* A value that no other page has had. */
+/* Fill page @v with a new value. */
+void write_page(struct slice *s, unsigned int v);
+
+/* Write some or all of the @n pages from @v on, and look whether relatives see it (kin_peek()). */
+void write_some(struct slice *s, unsigned int v, unsigned int n);
+
+/* A value that no other page has had. It says who wrote it (fuzz_kin.h). */
 uint64_t new_value(struct slice *s);
 
 void fill_page(void *page, uint64_t value);
@@ -131,6 +157,22 @@ unsigned int random_range(struct slice *s, unsigned int *n);
  */
 bool random_stretch(struct slice *s, unsigned int *v, unsigned int *n, int prot);
 
+/* The same for a page at least that can be read and written and that a fork hands on. */
+bool random_forked(struct slice *s, unsigned int *v, unsigned int *n);
+
+/* --- fuzz_maps.c -------------------------------------------------------------- */
+
+/*
+ * A new mapping of one or two blocks, that are 2 MiB pages or reservations, and written:
+ * the range is all of it or a part. Return false if the slice has regions enough.
+ */
+bool map_blocks(struct slice *s, unsigned int *v, unsigned int *n);
+
+/* --- fuzz_ways.c -------------------------------------------------------------- */
+
+/* Fill way_ops from the table of ways. */
+void ways_init(void);
+
 /* --- fuzz_life.c -------------------------------------------------------------- */
 
 /* All other threads of this process rest until the operation that calls this has ended. */
@@ -142,7 +184,10 @@ void life_init(void);
 /* What the first process's threads do until the test stops. @arg: a slice. */
 void *life_of_thread(void *arg);
 
-/* Print how often each kind of operation was tried and how often it succeeded. */
-void life_print(void);
+/*
+ * Print how often each kind of operation was tried and how often it succeeded.
+ * Return how many never did, although they had the chance.
+ */
+unsigned int life_print(void);
 
 #endif /* DPH_FUZZ_H */

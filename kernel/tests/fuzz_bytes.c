@@ -7,7 +7,8 @@
 
 #include <sys/uio.h>
 
-#define DISK_PAGES 32u /* written and read at a time */
+#define DISK_PAGES 32u	/* written and read at a time */
+#define DISK_PLACES 100u /* of so many pages, for each slice */
 
 static int disk = -1;
 
@@ -18,14 +19,12 @@ static bool do_write(struct slice *s)
 	if (!random_stretch(s, &v, &n, PROT_READ | PROT_WRITE))
 		return false;
 	record_call(s, "write %u+%u", v, n);
-	for (; n; n--, v++) {
-		uint64_t value = new_value(s);
-
+	for (unsigned int i = 0; i < n; i++) {
 		if (once_in(s, 16))
-			check_page(s, v, "before a write");
-		fill_page(page_at(v), value);
-		model_write(v, value);
+			check_page(s, v + i, "before a write");
+		write_page(s, v + i);
 	}
+	kin_peek(s, v, n);
 	return true;
 }
 
@@ -74,15 +73,27 @@ static void open_disk(void)
 		disk = open("/dev/vda", O_RDWR | O_DIRECT | O_CLOEXEC);
 }
 
+/* A place on the disk that nobody else uses: a thread's, locked by its process until that ends. */
+static off_t disk_place(struct slice *s)
+{
+	unsigned int place = below(s, DISK_PLACES) * SLICES + s->nr;
+	struct flock lock = { .l_type = F_WRLCK, .l_start = place, .l_len = 1 };
+
+	return retried(fcntl(disk, F_SETLK, &lock)) ? -1 : (off_t)(place * PAGE * DISK_PAGES);
+}
+
 /* Memory is written to a disk and read back to other pages. */
 static bool do_direct_io(struct slice *s)
 {
-	off_t place = (s->nr + SLICES * s->depth) * PAGE * DISK_PAGES;
 	uint64_t values[DISK_PAGES];
 	unsigned int v, w, n, m;
+	off_t place;
 
-	if (disk < 0 || s->depth || !random_stretch(s, &v, &n, PROT_READ) ||
+	if (disk < 0 || !random_stretch(s, &v, &n, PROT_READ) ||
 	    !random_stretch(s, &w, &m, PROT_READ | PROT_WRITE))
+		return false;
+	place = disk_place(s);
+	if (place < 0)
 		return false;
 	n = n > m ? m : n;
 	n = n > DISK_PAGES ? DISK_PAGES : n;
@@ -98,6 +109,7 @@ static bool do_direct_io(struct slice *s)
 		model_write(w + i, values[i]);
 	for (unsigned int i = 0; i < n; i++)
 		check_page(s, w + i, "after O_DIRECT");
+	kin_peek(s, w, n);
 	return true;
 }
 

@@ -11,14 +11,16 @@
 
 #include "t_child.h"
 
-static bool do_fork(struct slice *s);
+static bool do_fork(struct slice *s, int exec);
 
 static const struct op fork_ops[] = {
-	{ .name = "fork", .weight = 4, .run = do_fork, .of_process = true },
+	{ .name = "fork", .weight = 8, .run_with = do_fork, .of_process = true, .arg = false },
+	{ .name = "fork and exec", .weight = 1, .run_with = do_fork, .of_process = true, .arg = true },
 	{ .name = NULL },
 };
 
-static const struct op *const tables[] = { byte_ops, map_ops, advice_ops, outside_ops, fork_ops };
+static const struct op *const tables[] = { byte_ops, map_ops, advice_ops, outside_ops, kin_ops,
+					   strange_ops, node_ops, way_ops, fork_ops };
 
 static const struct op *ops[OPS_MAX];
 static unsigned int ops_count, ops_weight;
@@ -33,6 +35,8 @@ void life_init(void)
 {
 	for (unsigned int i = 0; i < COUNT_OF(tables); i++)
 		for (const struct op *op = tables[i]; op->name; op++) {
+			if ((op->lacks && fuzz_lacks(op->lacks)) || !fuzz_wants(op->name))
+				continue;
 			must(ops_count < OPS_MAX);
 			ops[ops_count++] = op;
 			ops_weight += op->weight;
@@ -41,12 +45,26 @@ void life_init(void)
 		}
 }
 
-void life_print(void)
+/* An operation that is tried so often on average, and never succeeds, doesn't do what it is for. */
+#define CHANCES 20
+
+unsigned int life_print(void)
 {
-	printf("# succeeded/tried:");
+	unsigned long all = 0;
+	unsigned int never = 0;
+
 	for (unsigned int i = 0; i < ops_count; i++)
-		printf("%s %s %lu/%lu", i ? "," : "", ops[i]->name, shared->succeeded[i], shared->tried[i]);
-	putchar('\n');
+		all += shared->tried[i];
+	printf("# succeeded/tried:\n");
+	for (unsigned int i = 0; i < ops_count; i++) {
+		bool had_chance = all * ops[i]->weight / ops_weight >= CHANCES;
+		bool failed = had_chance && !shared->succeeded[i];
+
+		printf("#   %s: %lu/%lu%s\n", ops[i]->name, shared->succeeded[i], shared->tried[i],
+		       failed ? ", never, but it should have" : had_chance ? "" : ", too short a run to tell");
+		never += failed;
+	}
+	return never;
 }
 
 void others_rest(void)
@@ -66,7 +84,9 @@ static void live(struct slice *s, unsigned long steps)
 			pick -= ops[i++]->weight;
 		atomic_fetch_add(&shared->tried[i], 1);
 		pthread_rwlock_rdlock(&operation_lock);
-		if (ops[i]->run(ops[i]->of_process ? s : where))
+		if (ops[i]->of_process)
+			where = s;
+		if (ops[i]->run ? ops[i]->run(where) : ops[i]->run_with(where, ops[i]->arg))
 			atomic_fetch_add(&shared->succeeded[i], 1);
 		pthread_rwlock_unlock(&operation_lock);
 	}
@@ -75,21 +95,26 @@ static void live(struct slice *s, unsigned long steps)
 
 static void reap_child(struct slice *s, unsigned int i, bool kill_it)
 {
+	siginfo_t info;
 	int status;
 
 	fail_here(false);
 	if (kill_it)
 		kill(s->child[i], SIGKILL);
+	while (waitid(P_PID, s->child[i], &info, WEXITED | WNOWAIT) < 0)
+		must(errno == EINTR);
+	kin_ended(s->child_id[i]);
 	while (waitpid(s->child[i], &status, 0) < 0)
 		must(errno == EINTR);
 	if (!succeeded(status) && !(kill_it && WIFSIGNALED(status)) &&
 	    !(fail_injecting && WIFEXITED(status) && WEXITSTATUS(status) == FAIL_LOST))
 		fail_test(s, "a child ended with status %#x", status);
 	s->child[i] = s->child[--s->children];
+	s->child_id[i] = s->child_id[s->children];
 	fail_here(true);
 }
 
-/* @all: the other threads were at rest, so that the child knows the whole window. */
+/* @all: the other threads were at rest, so that the child knows the whole window. @steps: 0 to become another program. */
 static void __attribute__((noreturn)) live_as_child(struct slice *s, bool all, unsigned long steps)
 {
 	operation_lock = (pthread_rwlock_t)PTHREAD_RWLOCK_INITIALIZER;
@@ -101,43 +126,55 @@ static void __attribute__((noreturn)) live_as_child(struct slice *s, bool all, u
 		slices[i].seed += 1 + steps;
 	}
 	check_window(s, all, "in a child");
-	if (steps < 20) {
+	if (!steps) {
+		kin_leave();
 		fail_here(false); /* the loader of the new program cannot stand failures */
 		execl("/bin/true", "true", NULL);
 		_exit(fail_injecting ? 0 : 2);
 	}
 	live(s, steps);
+	check_window(s, all, "at a child's end");
 	while (s->children)
 		reap_child(s, 0, once_in(s, 2));
+	kin_leave();
 	_exit(0);
 }
 
-static bool do_fork(struct slice *s)
+static bool do_fork(struct slice *s, int exec)
 {
 	bool all = knows_all && once_in(s, 2);
-	unsigned long steps = below(s, 400);
+	unsigned long steps = exec ? 0 : 1 + below(s, 400);
+	uint64_t forked_at;
+	unsigned int id;
 	pid_t pid;
 
 	if (s->depth == DEPTH)
 		return false;
 	if (s->children == CHILDREN)
 		reap_child(s, below(s, s->children), once_in(s, 3));
-	record_call(s, "fork%s", all ? ", all at rest" : "");
+	id = kin_next();
+	if (!id)
+		return false;
+	record_call(s, "fork%s%s", all ? ", all at rest" : "", exec ? ", exec" : "");
 	if (all)
 		others_rest();
 	fflush(stdout);
 	if (once_in(s, 2)) /* with failures it hardly ever succeeds */
 		fail_here(false);
+	forked_at = atomic_load(&shared->values);
 	/* Not glibc's fork(): it would take locks that other threads hold. */
 	pid = syscall(SYS_fork);
 	fail_here(true);
-	if (!pid)
+	if (!pid) {
+		kin_born(id, forked_at, all);
 		live_as_child(s, all, steps);
+	}
 	if (pid < 0) {
 		if (!fail_injecting)
 			fail_test(s, "fork: errno %d", errno);
 		return false;
 	}
+	s->child_id[s->children] = id;
 	s->child[s->children++] = pid;
 	atomic_fetch_add(&shared->forks, 1);
 	return true;

@@ -2,7 +2,7 @@
 /* The model of bytes that fuzz_model.h describes. */
 #include "fuzz_model.h"
 
-#define OWN_REGIONS 5u			/* of each slice, beside region 0 */
+#define OWN_REGIONS 10u			/* of each slice, beside region 0 */
 #define OWN_PAGES (2 * SLICE_PAGES)	/* in each of these */
 #define REGIONS (1 + SLICES * OWN_REGIONS)
 
@@ -124,6 +124,11 @@ uint64_t model_value(unsigned int v, uint64_t seen)
 uint64_t model_written(unsigned int v)
 {
 	return content_of(v)->value;
+}
+
+bool model_certain(unsigned int v)
+{
+	return !content_of(v)->stale;
 }
 
 void model_write(unsigned int v, uint64_t value)

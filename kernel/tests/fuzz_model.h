@@ -81,6 +81,9 @@ uint64_t model_value(unsigned int v, uint64_t seen);
 /* The value of page @v, which nobody looks at: 0 if it was never written. */
 uint64_t model_written(unsigned int v);
 
+/* Whether model_written() is what page @v holds, without a look at it. */
+bool model_certain(unsigned int v);
+
 /* Page @v has been filled with @value. */
 void model_write(unsigned int v, uint64_t value);
 

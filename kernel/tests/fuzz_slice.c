@@ -35,7 +35,8 @@ void fail_test(struct slice *s, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(text, sizeof(text), fmt, ap);
 		va_end(ap);
-		printf("# slice %u, depth %u, process %d: %s\n", s->nr, s->depth, getpid(), text);
+		printf("# after %.0f s, slice %u, depth %u, process %d: %s\n", (now_ms() - shared->begin_ms) / 1e3,
+		       s->nr, s->depth, getpid(), text);
 		for (unsigned long i = s->calls < CALLS_KEPT ? 0 : s->calls - CALLS_KEPT; i < s->calls; i++)
 			printf("#   %s\n", s->call[i % CALLS_KEPT]);
 		fflush(stdout);
@@ -69,7 +70,7 @@ void check_window(struct slice *s, bool all_slices, const char *when)
 
 uint64_t new_value(struct slice *s)
 {
-	return atomic_fetch_add(&shared->values, 1) << 16 | (s->depth << 8) | (s->nr + 1);
+	return kin_value(atomic_fetch_add(&shared->values, 1), s->nr);
 }
 
 void fill_page(void *page, uint64_t value)
@@ -78,6 +79,23 @@ void fill_page(void *page, uint64_t value)
 
 	for (unsigned int i = 0; i < PAGE / sizeof(*word); i++)
 		word[i] = value;
+}
+
+void write_page(struct slice *s, unsigned int v)
+{
+	uint64_t value = new_value(s);
+
+	fill_page(page_at(v), value);
+	model_write(v, value);
+}
+
+void write_some(struct slice *s, unsigned int v, unsigned int n)
+{
+	unsigned int step = once_in(s, 3) ? 1 : 1 + below(s, 7);
+
+	for (unsigned int i = below(s, step); i < n; i += step)
+		write_page(s, v + i);
+	kin_peek(s, v, n);
 }
 
 unsigned int random_range(struct slice *s, unsigned int *n)
@@ -107,4 +125,16 @@ bool random_stretch(struct slice *s, unsigned int *v, unsigned int *n, int prot)
 		}
 	}
 	return false;
+}
+
+bool random_forked(struct slice *s, unsigned int *v, unsigned int *n)
+{
+	unsigned int i = 0;
+
+	if (!random_stretch(s, v, n, PROT_READ | PROT_WRITE))
+		return false;
+	while (i < *n && !vpages[*v + i].dontfork)
+		i++;
+	*n = i;
+	return i;
 }

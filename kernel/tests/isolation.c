@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* After a fork neither side ever sees what the other writes, whatever happens to
  * the right to write in between. A table: each way of taking that right and giving
- * it back, or of marking memory and unmarking it (isolation_ways.h), in each scene
+ * it back, or of marking memory and unmarking it (ways.h), in each scene
  * (who forks, who does it, to which part, before or after the fork), for each kind
  * of mapping; and each way of writing. After each step all processes compare all
  * that they see with what they are to see, from inside and, through /proc/PID/mem,
@@ -14,7 +14,8 @@
  * is done to the kernel's own private memory, where it must pass too: that shows
  * that the test asks for no more than fork promises. Needs root and a guest's
  * scratch disk (scripts/vm). */
-#include "isolation_ways.h"
+#include "isolation_actor.h"
+#include "ways.h"
 
 /* Parts, in pages: of the block in the middle, with unaligned ends; the first
  * block, and the others; the other way round. */
@@ -27,6 +28,21 @@
 #define MIDDLE (unsigned int)BLOCK_PAGES, (unsigned int)BLOCK_PAGES
 #define ALL 0U, (unsigned int)PAGES
 
+static int way_take(int w, char *p, size_t n)
+{
+	return ways[w].take(p, n);
+}
+
+static int way_give(int w, char *p, size_t n)
+{
+	return ways[w].give(p, n);
+}
+
+static char *way_place(char *p)
+{
+	return ways_place(p);
+}
+
 static bool leaving; /* only userfaultfd's ways to let go, see LEAVES */
 static const char *only_way = ""; /* of those whose names have it in them */
 static unsigned int way;	/* the one that the scene is about */
@@ -38,7 +54,7 @@ static void take(unsigned int actor, unsigned int first, unsigned int n)
 		tell(actor, (struct command){ .op = TAKE, .arg = way, .from = first, .n = n });
 		return;
 	}
-	victim = actors[actor].pid;
+	ways_victim = actors[actor].pid;
 	refusal = refusal ?: ways[way].take(shared->base + first * PAGE, n * PAGE);
 }
 
@@ -174,7 +190,7 @@ static void unforked_part_joins(unsigned int first, unsigned int n, unsigned int
 {
 	/* Half of it at first, as the core doesn't join two VMAs but moves the border
 	 * between them. What mremap has moved comes back as a whole. */
-	unsigned int half = ways[way].take == move_away ? n : n / 2;
+	unsigned int half = ways[way].traits & MOVES ? n : n / 2;
 	unsigned int near = first ? first : n - half, far = first ? first + half : first;
 
 	advise(PARENT, MADV_DONTFORK, first, n);
@@ -224,7 +240,7 @@ static void forked_part_joins(unsigned int first, unsigned int n, unsigned int r
 	take(PARENT, near, some / 2);
 	if (!(traits & LOCKS)) {
 		write_memory(PARENT, how, rest, n_rest);
-	} else if (ways[way].take != move_away) {
+	} else if (!(ways[way].traits & MOVES)) {
 		/* A piece in the midst of what may have been joined, so that it isn't given
 		 * to the other neighbour; what mremap has moved comes back as a whole. */
 		give(PARENT, edge, some / 4);
@@ -300,7 +316,7 @@ static bool belongs(const struct scene *s, unsigned int w)
 	case UNLESS_SINGLE: return !(traits & (SINGLE | NOT_FORKED));
 	case UNLESS_LOCAL: return !(traits & (SINGLE | LOCAL));
 	/* A part's neighbours are parts. */
-	case IF_PARTIAL: return !(traits & (SINGLE | NOT_FORKED)) && ways[w].take != unmap_left;
+	case IF_PARTIAL: return !(traits & (SINGLE | NOT_FORKED)) && !(ways[w].traits & BEYOND);
 	case IF_SPLITS: return traits & SPLITS;
 	case IF_LOCKS: return traits & LOCKS || basic(w);
 	case IF_BASIC: return basic(w);
@@ -325,7 +341,7 @@ static void epilogue(void)
 /* False: the kernel refused it, so that other scenes make no sense. */
 static bool variant(enum kind kind, const struct scene *s)
 {
-	const struct refusal *r = expected_refusal(&ways[way]);
+	const struct refusal *r = ways_refusal(&ways[way]);
 	int expected = r ? r->err : 0;
 	bool refused;
 
@@ -350,7 +366,7 @@ static bool variant(enum kind kind, const struct scene *s)
 static void all_ways(enum kind kind)
 {
 	how = PLAIN;
-	for (way = 0; way < WAYS; way++)
+	for (way = 0; way < ways_count; way++)
 		for (unsigned int s = 0; s < SCENES; s++) {
 			if (!belongs(&scenes[s], way) || leaving != !!(ways[way].traits & LEAVES) ||
 			    !strstr(ways[way].name, only_way))
@@ -418,8 +434,8 @@ static void noreserve(enum kind kind)
 {
 	mmap_flags = MAP_NORESERVE;
 	for (unsigned int s = 0; s < SCENES; s++)
-		for (way = 0; way < WAYS; way++)
-			if (belongs(&scenes[s], way) && (basic(way) || ways[way].take == dontfork)) {
+		for (way = 0; way < ways_count; way++)
+			if (belongs(&scenes[s], way) && (basic(way) || ways[way].traits & NOT_FORKED)) {
 				printf("# mapped with MAP_NORESERVE\n");
 				variant(kind, &scenes[s]);
 			}
@@ -442,6 +458,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[i], "--way") && i + 1 < argc)
 			only_way = argv[i + 1];
 	}
+	ways_on_anonymous = on_anonymous;
 	directors_place();
 	for (kind = 0; kind < KINDS; kind++) {
 		if (only != KINDS && kind != only)

@@ -164,25 +164,12 @@ struct answer {
 
 static int way_take(int way, char *p, size_t n);
 static int way_give(int way, char *p, size_t n);
-static char *way_place(char *p); /* where mremap has moved what belongs at @p */
+static char *way_place(char *p); /* where what belongs at @p has been moved */
 
 static struct sockaddr_un meeting_place = { .sun_family = AF_UNIX };
 static int meeting;	/* the director's listening socket */
 static unsigned int self;
 static int line;	/* an actor's connection */
-
-/* A place for @len bytes as well aligned as a driver's mapping is. */
-static char *aligned_place(size_t len)
-{
-	char *p = mmap(NULL, len + BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *at = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
-
-	must(p != MAP_FAILED);
-	if (at > p)
-		munmap(p, at - p);
-	munmap(at + len, p + BLOCK - at);
-	return at;
-}
 
 /* The memory, with a block on either side that can be unmapped. */
 static char *map_memory(enum kind kind)

@@ -7,41 +7,16 @@
  * Usage: isolation_numa [--anonymous]. For a guest (scripts/vm --nodes 2 --cpus 2). Needs root. */
 #include "isolation_actor.h"
 
-#include <linux/mempolicy.h>
-#include <sys/mount.h>
 #include <time.h>
 
+#include "t_balancing.h"
+#include "t_node.h"
+
 #define ALL 0U, (unsigned int)PAGES
-#define SCHED "/sys/kernel/debug/sched/numa_balancing/"
 
 enum { BALANCING, MOVE_PAGES, MIGRATE_PAGES, MBIND_MOVE, WAYS };
 static const char *const way_name[WAYS] = { "NUMA balancing", "move_pages there and back",
 					    "migrate_pages there and back", "mbind(MPOL_MF_MOVE) there and back" };
-
-static unsigned long vmstat(const char *name)
-{
-	FILE *f = fopen("/proc/vmstat", "r");
-	unsigned long n = 0;
-	char line[128];
-
-	must(f);
-	while (fgets(line, sizeof(line), f))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ' ')
-			n = strtoul(line + strlen(name), NULL, 10);
-	fclose(f);
-	return n;
-}
-
-static void run_on_node(int node)
-{
-	char path[64];
-	cpu_set_t set;
-
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%d/", node);
-	CPU_ZERO(&set);
-	CPU_SET(number_in(path, "cpulist"), &set);
-	must(!sched_setaffinity(0, sizeof(set), &set));
-}
 
 /* How often balancing has been through all of this process's memory. */
 static unsigned long scans(void)
@@ -68,7 +43,7 @@ static unsigned long wait_for_balancing(char *p, size_t n)
 	unsigned long before = vmstat("numa_hint_faults"), last = scans() + 4;
 	time_t until = time(NULL) + PATIENCE_MS / 1000 / 4;
 
-	run_on_node(1);
+	run_on(1);
 	while (scans() < last && time(NULL) < until)
 		for (unsigned int round = 0; round < 20; round++)
 			for (size_t i = 0; i < n / PAGE; i++)
@@ -77,42 +52,15 @@ static unsigned long wait_for_balancing(char *p, size_t n)
 	return vmstat("numa_hint_faults") - before;
 }
 
-static int move_to(char *p, size_t n, int node)
-{
-	static void *pages[PAGES];
-	static int nodes[PAGES], status[PAGES];
-
-	for (size_t i = 0; i < n / PAGE; i++) {
-		pages[i] = p + i * PAGE;
-		nodes[i] = node;
-	}
-	/* A page that can't be moved says so in its status; that is no error here. */
-	return syscall(SYS_move_pages, 0, n / PAGE, pages, nodes, status, MPOL_MF_MOVE) < 0 ? errno : 0;
-}
-
-static int migrate_to(int node)
-{
-	unsigned long from = 1UL << !node, to = 1UL << node;
-
-	return syscall(SYS_migrate_pages, 0, 64, &from, &to) < 0 ? errno : 0;
-}
-
-static int bind_to(char *p, size_t n, int node)
-{
-	unsigned long mask = 1UL << node;
-
-	return syscall(SYS_mbind, p, n, MPOL_BIND, &mask, 64, MPOL_MF_MOVE) ? errno : 0;
-}
-
 static unsigned long *hints_seen;
 
 static int way_take(int way, char *p, size_t n)
 {
 	switch (way) {
 	case BALANCING: *hints_seen += wait_for_balancing(p, n); return 0;
-	case MOVE_PAGES: return move_to(p, n, 1);
-	case MIGRATE_PAGES: return migrate_to(1);
-	default: return bind_to(p, n, 1);
+	case MOVE_PAGES: return move_to_node(p, n, 1);
+	case MIGRATE_PAGES: return migrate_to_node(1);
+	default: return bind_to_node(p, n, 1);
 	}
 }
 
@@ -120,9 +68,9 @@ static int way_give(int way, char *p, size_t n)
 {
 	switch (way) {
 	case BALANCING: return 0;
-	case MOVE_PAGES: return move_to(p, n, 0);
-	case MIGRATE_PAGES: return migrate_to(0);
-	default: return bind_to(p, n, 0);
+	case MOVE_PAGES: return move_to_node(p, n, 0);
+	case MIGRATE_PAGES: return migrate_to_node(0);
+	default: return bind_to_node(p, n, 0);
 	}
 }
 
@@ -168,15 +116,6 @@ static void play(int scene, int way)
 	check_all(true, false);
 }
 
-static void balance_soon(void)
-{
-	if (access(SCHED, F_OK))
-		must(!mount("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL));
-	must(!write_to(SCHED "scan_delay_ms", "10"));
-	must(!write_to(SCHED "scan_period_min_ms", "20"));
-	must(!write_to(SCHED "scan_period_max_ms", "100"));
-}
-
 int main(int argc, char **argv)
 {
 	unsigned long hints[KINDS] = { 0 };
@@ -184,8 +123,8 @@ int main(int argc, char **argv)
 	on_anonymous = argc > 1 && !strcmp(argv[1], "--anonymous");
 	hints_seen = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	must(hints_seen != MAP_FAILED);
-	balance_soon();
-	run_on_node(0); /* the first actor's memory is there */
+	must(!balance_soon());
+	run_on(0); /* the first actor's memory is there */
 	directors_place();
 	for (enum kind kind = 0; kind < KINDS; kind++)
 		for (int way = 0; way < WAYS; way++)

@@ -72,6 +72,19 @@ static inline char *reserve(size_t len)
 	return p;
 }
 
+/* A place for @len bytes as well aligned as a driver's mapping is. */
+static inline char *aligned_place(size_t len)
+{
+	char *p = mmap(NULL, len + BLOCK, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = (char *)(((uintptr_t)p + BLOCK - 1) & ~(BLOCK - 1));
+
+	must(p != MAP_FAILED);
+	if (at > p)
+		munmap(p, at - p);
+	munmap(at + len, p + BLOCK - at);
+	return at;
+}
+
 /*
  * For in_child(): fill *@arg percent of the free memory with a pattern, so that
  * a page which is not cleared later shows it.

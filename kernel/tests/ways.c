@@ -1,54 +1,18 @@
-/* SPDX-License-Identifier: GPL-2.0 */
-/*
- * The ways in which a process, or one that has power over it, takes the right to
- * write from a range of memory and gives it back, marks it and takes the mark
- * away again, or cuts a mapping into parts that are joined later. Each consists of
- * a "take" and a "give", functions of the range that return 0 or an errno.
- *
- * To none of them belongs the right to see what a relative writes. What can go
- * wrong is the same for all: "give" makes an entry writable, or lets two VMAs
- * become one, without asking the driver whether the page is shared.
- */
-#ifndef DPH_ISOLATION_WAYS_H
-#define DPH_ISOLATION_WAYS_H
+// SPDX-License-Identifier: GPL-2.0
+/* The table of ways that ways.h describes, and what they do, but for userfaultfd's. */
+#include "ways.h"
 
 #include <linux/mempolicy.h>
-#include <linux/userfaultfd.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 
-#include "isolation_actor.h"
+#include "t_memory.h"
 
-/* What Debian 12's headers don't know yet. */
-#ifndef UFFD_FEATURE_WP_UNPOPULATED
-#define UFFD_FEATURE_WP_UNPOPULATED (1 << 13)
-#endif
-#ifndef UFFD_FEATURE_WP_ASYNC
-#define UFFD_FEATURE_WP_ASYNC (1 << 15)
-#endif
-#ifndef UFFDIO_RWPROTECT
-#define UFFD_FEATURE_RWP (1 << 17)
-#define UFFD_FEATURE_RWP_ASYNC (1 << 18)
-#define UFFDIO_REGISTER_MODE_RWP ((__u64)1 << 3)
-struct uffdio_rwprotect {
-	struct uffdio_range range;
-	__u64 mode;
-};
-#define UFFDIO_RWPROTECT_MODE_RWP ((__u64)1 << 0)
-#define UFFDIO_RWPROTECT _IOWR(UFFDIO, 0x09, struct uffdio_rwprotect)
-#endif
-#ifndef PAGEMAP_SCAN
-struct page_region {
-	__u64 start, end, categories;
-};
-struct pm_scan_arg {
-	__u64 size, flags, start, end, walk_end, vec, vec_len, max_pages;
-	__u64 category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-#define PAGEMAP_SCAN _IOWR('f', 16, struct pm_scan_arg)
-#define PM_SCAN_WP_MATCHING (1 << 0)
-#define PM_SCAN_CHECK_WPASYNC (1 << 1)
-#define PAGE_IS_WRITTEN (1 << 1)
-#endif
+bool ways_on_anonymous;
+
 #ifndef MADV_COLLAPSE
 #define MADV_COLLAPSE 25
 #endif
@@ -60,8 +24,6 @@ struct pm_scan_arg {
 	{							\
 		return madvise(p, n, advice) ? errno : 0;	\
 	}
-ADVICE(dontfork, MADV_DONTFORK)
-ADVICE(dofork, MADV_DOFORK)
 ADVICE(dontdump, MADV_DONTDUMP)
 ADVICE(dodump, MADV_DODUMP)
 ADVICE(random_order, MADV_RANDOM)
@@ -83,10 +45,20 @@ ADVICE(keeponfork, MADV_KEEPONFORK)
 ADVICE(guard_install, MADV_GUARD_INSTALL_)
 ADVICE(guard_remove, MADV_GUARD_REMOVE_)
 
+int ways_dontfork(char *p, size_t n)
+{
+	return madvise(p, n, MADV_DONTFORK) ? errno : 0;
+}
+
+int ways_dofork(char *p, size_t n)
+{
+	return madvise(p, n, MADV_DOFORK) ? errno : 0;
+}
+
 /* Whether private memory is collapsed is the kernel's business: not where too much is shared. */
 static int collapse(char *p, size_t n)
 {
-	return madvise(p, n, MADV_COLLAPSE) && !on_anonymous ? errno : 0;
+	return madvise(p, n, MADV_COLLAPSE) && !ways_on_anonymous ? errno : 0;
 }
 
 static int protect_read(char *p, size_t n)
@@ -121,7 +93,8 @@ static int unprotect_by_page(char *p, size_t n)
 	return 0;
 }
 
-static int key; /* an actor's and its children's: one, so that marked parts are alike */
+/* A thread's and its children's: one, so that marked parts are alike. */
+static _Thread_local int key;
 
 static int key_write_disabled(char *p, size_t n)
 {
@@ -138,102 +111,6 @@ static int key_read(char *p, size_t n)
 static int key_none(char *p, size_t n)
 {
 	return pkey_mprotect(p, n, PROT_READ | PROT_WRITE, 0) ? errno : 0;
-}
-
-static int uffd = -1;
-static pid_t uffd_owner; /* a child can't use its parent's */
-
-static int uffd_register(char *p, size_t n, unsigned long features, unsigned long mode)
-{
-	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	struct uffdio_register reg = { .range = { (uintptr_t)p, n }, .mode = mode };
-
-	if (uffd_owner != getpid()) {
-		close(uffd);
-		uffd_owner = getpid();
-		uffd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
-		if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
-			return errno;
-	}
-	return ioctl(uffd, UFFDIO_REGISTER, &reg) ? errno : 0;
-}
-
-static int uffd_wp(char *p, size_t n, unsigned long mode)
-{
-	struct uffdio_writeprotect wp = { .range = { (uintptr_t)p, n }, .mode = mode };
-
-	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp) ? errno : 0;
-}
-
-static int uffd_take_sync(char *p, size_t n)
-{
-	return uffd_register(p, n, UFFD_FEATURE_PAGEFAULT_FLAG_WP, UFFDIO_REGISTER_MODE_WP) ?:
-		uffd_wp(p, n, UFFDIO_WRITEPROTECT_MODE_WP);
-}
-
-#define ASYNC (UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED | UFFD_FEATURE_PAGEFAULT_FLAG_WP)
-
-static int uffd_take_async(char *p, size_t n)
-{
-	return uffd_register(p, n, ASYNC, UFFDIO_REGISTER_MODE_WP) ?: uffd_wp(p, n, UFFDIO_WRITEPROTECT_MODE_WP);
-}
-
-/* Registered as well; the protection is only an entry's. */
-static int uffd_watch(char *p, size_t n)
-{
-	return uffd_register(p, n, ASYNC, UFFDIO_REGISTER_MODE_WP);
-}
-
-static int uffd_take_scan(char *p, size_t n)
-{
-	struct page_region found[64];
-	struct pm_scan_arg scan = { .size = sizeof(scan), .flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC,
-				    .start = (uintptr_t)p, .end = (uintptr_t)p + n, .vec = (uintptr_t)found, .vec_len = 64,
-				    .category_mask = PAGE_IS_WRITTEN, .return_mask = PAGE_IS_WRITTEN };
-	int fd, err = uffd_register(p, n, ASYNC, UFFDIO_REGISTER_MODE_WP);
-
-	if (err)
-		return err;
-	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	must(fd >= 0);
-	while (!err && scan.start < (uintptr_t)p + n) {
-		err = ioctl(fd, PAGEMAP_SCAN, &scan) < 0 ? errno : 0;
-		scan.start = scan.walk_end;
-	}
-	close(fd);
-	return err;
-}
-
-static int uffd_take_rwp(char *p, size_t n)
-{
-	struct uffdio_rwprotect rwp = { .range = { (uintptr_t)p, n }, .mode = UFFDIO_RWPROTECT_MODE_RWP };
-
-	return uffd_register(p, n, UFFD_FEATURE_RWP | UFFD_FEATURE_RWP_ASYNC, UFFDIO_REGISTER_MODE_RWP) ?:
-		(ioctl(uffd, UFFDIO_RWPROTECT, &rwp) ? errno : 0);
-}
-
-static int uffd_give_rwp(char *p, size_t n)
-{
-	struct uffdio_rwprotect rwp = { .range = { (uintptr_t)p, n } };
-
-	return ioctl(uffd, UFFDIO_RWPROTECT, &rwp) ? errno : 0;
-}
-
-static int uffd_give(char *p, size_t n)
-{
-	return uffd_wp(p, n, 0);
-}
-
-static int uffd_unregister(char *p, size_t n)
-{
-	struct uffdio_range range = { (uintptr_t)p, n };
-
-	return ioctl(uffd, UFFDIO_UNREGISTER, &range) ? errno : 0;
-}
-
-static int uffd_give_and_leave(char *p, size_t n)
-{
-	return uffd_give(p, n) ?: uffd_unregister(p, n);
 }
 
 static int clear_soft_dirty(char *p, size_t n)
@@ -305,10 +182,10 @@ static int unname_it(char *p, size_t n)
 }
 
 /* Ranges that have been moved; the last one comes back first. */
-static struct {
+static _Thread_local struct {
 	char *from, *to;
 } moved[2];
-static unsigned int nr_moved;
+static _Thread_local unsigned int nr_moved;
 
 /* To a place that is as well aligned, and back, where the neighbours are relatives. */
 static int move_away(char *p, size_t n)
@@ -330,7 +207,7 @@ static int move_back(char *p, size_t n)
 	return mremap(to, n, n, MREMAP_MAYMOVE | MREMAP_FIXED, p) == MAP_FAILED ? errno : 0;
 }
 
-static char *way_place(char *p)
+char *ways_place(char *p)
 {
 	for (unsigned int i = 0; i < nr_moved; i++)
 		if (moved[i].from == p)
@@ -369,8 +246,12 @@ static int grow_over_right(char *p, size_t n)
 static int shrinkers_come_by(char *p, size_t n)
 {
 	(void)p, (void)n;
-	for (int i = 0; i < 3; i++)
-		must(!write_to("/proc/sys/vm/drop_caches", "2"));
+	for (int i = 0; i < 3; i++) {
+		int err = write_to("/proc/sys/vm/drop_caches", "2");
+
+		if (err)
+			return err;
+	}
 	return 0;
 }
 
@@ -381,14 +262,15 @@ static int nothing(char *p, size_t n)
 }
 
 /* The rest the director does, to this process. */
-static pid_t victim;
+pid_t ways_victim;
 
 static int advise_by_process(char *p, size_t n, int advice)
 {
-	int pidfd = syscall(SYS_pidfd_open, victim, 0), err;
+	int pidfd = syscall(SYS_pidfd_open, ways_victim, 0), err;
 	struct iovec range = { p, n };
 
-	must(pidfd >= 0);
+	if (pidfd < 0)
+		return errno;
 	err = syscall(SYS_process_madvise, pidfd, &range, 1, advice, 0) < 0 ? errno : 0;
 	close(pidfd);
 	return err;
@@ -413,48 +295,31 @@ static int collapse_by_process(char *p, size_t n)
 {
 	int err = advise_by_process(p, n, MADV_COLLAPSE);
 
-	return on_anonymous ? 0 : err;
+	return ways_on_anonymous ? 0 : err;
 }
-
-enum {
-	HIDES = 1,	/* taken, the memory can't be read */
-	LOCKS = 2,	/* taken, it can't be written */
-	SPLITS = 4,	/* the mark is a VMA's: of a part, it splits it */
-	LOCAL = 8,	/* a child doesn't inherit what was taken */
-	SINGLE = 16,	/* there is nothing to give back */
-	LOSES = 32,	/* the kernel's private memory would lose its bytes */
-	STRANGER = 64,	/* the director takes */
-	NOT_FORKED = 128, /* taken, a child doesn't get the memory, or not its bytes */
-	LEAVES = 256,	/* userfaultfd lets go of what it watched: a run of its own */
-};
 
 /* Kernels; the debug kernel is a 6.12. */
 enum { V6_1 = 1, V6_12 = 2, V7_3 = 4, DEBUG_6_12 = 8, EVERY = 15, KERNELS_OF_DEBIAN = 7 };
 
-static const struct way {
-	const char *name;
-	int (*take)(char *p, size_t n);
-	int (*give)(char *p, size_t n);
-	unsigned int traits;
-} ways[] = {
+const struct way ways[] = {
 	{ "nothing", nothing, nothing, SINGLE },
 	{ "mprotect to R and back", protect_read, unprotect, LOCKS | SPLITS },
 	{ "mprotect to NONE and back", protect_none, unprotect, HIDES | LOCKS | SPLITS },
 	{ "mprotect of single pages", protect_read_by_page, unprotect_by_page, LOCKS },
 	{ "pkey_mprotect to a key that forbids writes", key_write_disabled, key_none, LOCKS | SPLITS },
 	{ "pkey_mprotect to R and back", key_read, key_none, LOCKS | SPLITS },
-	{ "userfaultfd protects, and gives back", uffd_take_sync, uffd_give, LOCKS | LOCAL },
-	{ "userfaultfd protects asynchronously", uffd_take_async, nothing, LOCAL | SINGLE },
-	{ "userfaultfd protects asynchronously, and gives back", uffd_take_async, uffd_give, LOCAL },
-	{ "PAGEMAP_SCAN protects, userfaultfd gives back", uffd_take_scan, uffd_give, LOCAL },
-	{ "userfaultfd forbids reads and writes (RWP)", uffd_take_rwp, uffd_give_rwp, LOCAL },
+	{ "userfaultfd protects, and gives back", ways_uffd_take_sync, ways_uffd_give, LOCKS | LOCAL },
+	{ "userfaultfd protects asynchronously", ways_uffd_take_async, nothing, LOCAL | SINGLE },
+	{ "userfaultfd protects asynchronously, and gives back", ways_uffd_take_async, ways_uffd_give, LOCAL },
+	{ "PAGEMAP_SCAN protects, userfaultfd gives back", ways_uffd_take_scan, ways_uffd_give, LOCAL },
+	{ "userfaultfd forbids reads and writes (RWP)", ways_uffd_take_rwp, ways_uffd_give_rwp, LOCAL },
 	{ "clear_refs of soft-dirty bits", clear_soft_dirty, nothing, SINGLE },
 	{ "clear_refs of soft-dirty bits, then mprotect", clear_soft_dirty, unprotect, 0 },
 	{ "clear_refs of accessed bits", clear_accessed, nothing, SINGLE },
 	{ "mlock and munlock", lock, unlock, SPLITS | LOCAL },
 	{ "mlock2(ONFAULT) and munlock", lock_on_fault, unlock, SPLITS | LOCAL },
-	{ "mlockall and munlockall", lock_all, unlock_all, LOCAL },
-	{ "MADV_DONTFORK and DOFORK", dontfork, dofork, SPLITS | LOCAL | NOT_FORKED },
+	{ "mlockall and munlockall", lock_all, unlock_all, LOCAL | WHOLE },
+	{ "MADV_DONTFORK and DOFORK", ways_dontfork, ways_dofork, SPLITS | LOCAL | NOT_FORKED },
 	{ "MADV_DONTDUMP and DODUMP", dontdump, dodump, SPLITS },
 	{ "MADV_RANDOM and NORMAL", random_order, normal, SPLITS },
 	{ "MADV_SEQUENTIAL and NORMAL", sequential, normal, SPLITS },
@@ -464,10 +329,10 @@ static const struct way {
 	{ "mbind and back", bind_to_node, bind_to_none, SPLITS },
 	{ "mbind with MPOL_MF_MOVE and back", bind_and_move, bind_to_none, 0 },
 	{ "a name by prctl", name_it, unname_it, SPLITS },
-	{ "mremap away and back", move_away, move_back, HIDES | LOCKS | SPLITS },
-	{ "munmap of both neighbours", unmap_left, unmap_right, LOCAL },
-	{ "another neighbour", other_neighbour, nothing, SINGLE },
-	{ "mremap by a block less, and more again", grow_over_right, nothing, SINGLE },
+	{ "mremap away and back", move_away, move_back, HIDES | LOCKS | SPLITS | MOVES },
+	{ "munmap of both neighbours", unmap_left, unmap_right, LOCAL | BEYOND },
+	{ "another neighbour", other_neighbour, nothing, SINGLE | BEYOND },
+	{ "mremap by a block less, and more again", grow_over_right, nothing, SINGLE | BEYOND },
 	{ "MADV_COLD", cold, nothing, SINGLE },
 	{ "MADV_PAGEOUT", pageout, nothing, SINGLE },
 	{ "MADV_WILLNEED", willneed, nothing, SINGLE },
@@ -490,10 +355,10 @@ static const struct way {
 	 * the iterator is left on the neighbour and comes by the same VMA again, which
 	 * is now a file's that isn't watched: BUG_ON(!vma_can_userfault()).
 	 */
-	{ "userfaultfd protects, and leaves", uffd_take_sync, uffd_unregister, LEAVES | LOCKS | LOCAL | SPLITS },
-	{ "userfaultfd protects asynchronously, and leaves", uffd_take_async, uffd_unregister, LEAVES | LOCAL | SPLITS },
-	{ "userfaultfd protects asynchronously, gives back and leaves", uffd_take_async, uffd_give_and_leave, LEAVES | LOCAL },
-	{ "userfaultfd watches, and leaves", uffd_watch, uffd_unregister, LEAVES | LOCAL | SPLITS },
+	{ "userfaultfd protects, and leaves", ways_uffd_take_sync, ways_uffd_unregister, LEAVES | LOCKS | LOCAL | SPLITS },
+	{ "userfaultfd protects asynchronously, and leaves", ways_uffd_take_async, ways_uffd_unregister, LEAVES | LOCAL | SPLITS },
+	{ "userfaultfd protects asynchronously, gives back and leaves", ways_uffd_take_async, ways_uffd_give_and_leave, LEAVES | LOCAL },
+	{ "userfaultfd watches, and leaves", ways_uffd_watch, ways_uffd_unregister, LEAVES | LOCAL | SPLITS },
 };
 
 /*
@@ -502,37 +367,22 @@ static const struct way {
  */
 enum { DEVICE = 1, ANONYMOUS = 2, BOTH = 3 };
 
-static const struct refusal {
-	int (*take)(char *p, size_t n);
-	unsigned int memory, kernels;
-	int err;
-	const char *why;
-} refusals[] = {
-	{ uffd_take_sync, DEVICE, EVERY, EINVAL, "of files, only those of tmpfs and hugetlbfs can be protected synchronously" },
-	{ uffd_take_async, BOTH, V6_1, EINVAL, "came with 6.7" },
-	{ uffd_watch, BOTH, V6_1, EINVAL, "came with 6.7" },
-	{ uffd_take_scan, BOTH, V6_1, EINVAL, "came with 6.7" },
-	{ uffd_take_rwp, BOTH, V6_1 | V6_12 | DEBUG_6_12, EINVAL, "these kernels don't have it yet" },
-	{ uffd_take_rwp, DEVICE, V7_3, EINVAL, "not for files of other file systems" },
-	{ name_it, BOTH, EVERY, EINVAL, "CONFIG_ANON_VMA_NAME is off in these kernels" },
-	{ collapse, DEVICE, EVERY, EINVAL, "not for files that khugepaged doesn't know" },
-	{ collapse_by_process, DEVICE, EVERY, EINVAL, "not for files that khugepaged doesn't know" },
-	{ free_later, DEVICE, EVERY, EINVAL, "for anonymous memory only" },
-	{ wipeonfork, DEVICE, EVERY, EINVAL, "for anonymous memory only" },
-	{ guard_install, BOTH, V6_1 | V6_12 | DEBUG_6_12, EINVAL, "came with 6.13, for files with 6.15" },
+static const struct refusal refusals[] = {
+	{ ways_uffd_take_sync, DEVICE, EVERY, EINVAL, "of files, only those of tmpfs and hugetlbfs can be protected synchronously", NULL },
+	{ ways_uffd_take_async, BOTH, V6_1, EINVAL, "came with 6.7", "wp-async" },
+	{ ways_uffd_watch, BOTH, V6_1, EINVAL, "came with 6.7", "wp-async" },
+	{ ways_uffd_take_scan, BOTH, V6_1, EINVAL, "came with 6.7", "wp-async" },
+	{ ways_uffd_take_rwp, BOTH, V6_1 | V6_12 | DEBUG_6_12, EINVAL, "these kernels don't have it yet", NULL },
+	{ ways_uffd_take_rwp, DEVICE, V7_3, EINVAL, "not for files of other file systems", NULL },
+	{ name_it, BOTH, EVERY, EINVAL, "CONFIG_ANON_VMA_NAME is off in these kernels", NULL },
+	{ collapse, DEVICE, EVERY, EINVAL, "not for files that khugepaged doesn't know", NULL },
+	{ collapse_by_process, DEVICE, EVERY, EINVAL, "not for files that khugepaged doesn't know", NULL },
+	{ free_later, DEVICE, EVERY, EINVAL, "for anonymous memory only", NULL },
+	{ wipeonfork, DEVICE, EVERY, EINVAL, "for anonymous memory only", NULL },
+	{ guard_install, BOTH, V6_1 | V6_12 | DEBUG_6_12, EINVAL, "came with 6.13, for files with 6.15", "guard-pages" },
 };
 
-#define WAYS (sizeof(ways) / sizeof(*ways))
-
-static int way_take(int way, char *p, size_t n)
-{
-	return ways[way].take(p, n);
-}
-
-static int way_give(int way, char *p, size_t n)
-{
-	return ways[way].give(p, n);
-}
+const unsigned int ways_count = COUNT_OF(ways);
 
 static unsigned int this_kernel(void)
 {
@@ -548,16 +398,20 @@ static unsigned int this_kernel(void)
 	return V7_3; /* others are expected to have what the newest has */
 }
 
-/* Why this kernel refuses a way, or NULL. */
-static const struct refusal *expected_refusal(const struct way *w)
+static const struct refusal *find_refusal(const struct way *w, unsigned int memory, unsigned int kernels)
 {
-	unsigned int kernel = this_kernel();
-
-	for (unsigned int i = 0; i < sizeof(refusals) / sizeof(*refusals); i++)
-		if (refusals[i].take == w->take && refusals[i].kernels & kernel &&
-		    refusals[i].memory & (on_anonymous ? ANONYMOUS : DEVICE))
+	for (unsigned int i = 0; i < COUNT_OF(refusals); i++)
+		if (refusals[i].take == w->take && refusals[i].kernels & kernels && refusals[i].memory & memory)
 			return &refusals[i];
 	return NULL;
 }
 
-#endif /* DPH_ISOLATION_WAYS_H */
+const struct refusal *ways_refusal(const struct way *w)
+{
+	return find_refusal(w, ways_on_anonymous ? ANONYMOUS : DEVICE, this_kernel());
+}
+
+const struct refusal *ways_refusal_anywhere(const struct way *w)
+{
+	return find_refusal(w, DEVICE, EVERY);
+}
