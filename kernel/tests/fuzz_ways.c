@@ -184,8 +184,21 @@ static bool do_join(struct slice *s)
 	return true;
 }
 
+/*
+ * madvise_guard_install() restarts as long as an entry is in its way that its zap
+ * doesn't remove. On 7.3 that has no end now and then, after random calls before;
+ * it isn't known yet which entry stays, and for whose sake. isolation.c makes guard
+ * pages on 7.3, too.
+ */
+static bool endless(const struct way *way)
+{
+	return !strncmp(way->name, "guard pages", 11) && fuzz_lacks("guard-end");
+}
+
 static bool usable(const struct way *way)
 {
+	if (endless(way))
+		return false;
 	/* 6.12's userfaultfd_unregister() has a BUG_ON() that comes true (ways.c). */
 	return !(way->traits & (MOVES | BEYOND)) && !(way->traits & LEAVES && fuzz_lacks("uffd-unregister"));
 }

@@ -96,9 +96,9 @@ def main():
         shutil.copytree(TOP / "kernel", source)
         folio = source / "folio.c"
         text = folio.read_text()
-        right = "\tfolio_put(folio->core);\n\tif (folio->user)\n\t\tdph_limit_give(folio->user, DPH_BLOCK_PAGES);\n"
+        right = "\t\tdph_held_put(folio->user, folio->core);\n"
         assert right in text
-        folio.write_text(text.replace(right, "\tfolio_put(folio->core);\n"))
+        folio.write_text(text.replace(right, "\t\tfolio_put(folio->core);\n"))
         python = "import mmap,os; f=os.open('/dev/dphuge',2); mmap.mmap(f,4<<20)[0]=1"
         r = vm("--kernel-source", source, "--", "/usr/bin/python3", "-c", python)
         ok(r.returncode == 125 and "leaked" in r.stderr, "a leak seen at unload fails the run")
