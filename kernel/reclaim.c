@@ -169,15 +169,18 @@ static enum lru_status reclaim_pass_by(struct list_head *item,
 				       struct reclaim_walk *walk)
 	__must_hold(lock)
 {
-	if (walk->freed >= walk->enough && DPH_COMPAT_LRU_STOP != LRU_ROTATE)
-		return DPH_COMPAT_LRU_STOP;
-	if (++walk->passed % RECLAIM_PASS_BY)
+	bool stop = walk->freed >= walk->enough &&
+		    DPH_COMPAT_LRU_STOP != LRU_RETRY;
+
+	if (!stop && ++walk->passed % RECLAIM_PASS_BY)
 		return LRU_ROTATE;
-	list_move_tail(item, &list->list);
+	if (!stop)
+		list_move_tail(item, &list->list);
+	/* Both end with the lock as it is after a drop: since 6.13 without it. */
 	spin_unlock(lock);
 	cond_resched();
 	dph_compat_lru_relock(lock);
-	return LRU_RETRY;
+	return stop ? DPH_COMPAT_LRU_STOP : LRU_RETRY;
 }
 
 static enum lru_status reclaim_folio(struct dph_folio *folio,
