@@ -103,11 +103,11 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		/* The shrinker can see the new block once it is on a list. */
 		mutex_lock_nested(&cb->lock, SINGLE_DEPTH_NESTING);
 		/*
-		 * The shrinker may drop the PMD at any time, when it is at work
-		 * on a relative's block at the same offset. If it does so after
-		 * the references are read, the PMD's looks like somebody else's,
-		 * and the child gets a copy. The other way round a page that a
-		 * device writes to would be shared.
+		 * The core may drop the PMD at any time, by way of the reverse
+		 * map (a memory error). If it does so after the references are
+		 * read, the PMD's looks like somebody else's, and the child gets
+		 * a copy. The other way round a page that a device writes to
+		 * would be shared.
 		 */
 		if (pb->folio)
 			references = folio_ref_count(pb->folio->core);

@@ -61,8 +61,7 @@ enum limit_answer {
 };
 
 /* The two parameters, read and written whole. */
-static unsigned long limit_mib;
-static unsigned long user_limit_mib;
+static unsigned long limit_mib, user_limit_mib;
 
 static int limit_set(const char *val, const struct kernel_param *kp)
 {
@@ -347,8 +346,10 @@ int dph_limit_room(void)
 	if (!user)
 		return -ENOMEM;
 	answer = limit_room(user);
-	if (answer != LIMIT_FITS && limit_look(user, answer, DPH_HELD_ALL))
+	if (answer != LIMIT_FITS) {
+		limit_look(user, answer, DPH_HELD_ALL);
 		answer = limit_room(user);
+	}
 	dph_user_put(user);
 	if (answer != LIMIT_FITS)
 		dph_count(NULL, DPH_LIMIT_HITS, 1);

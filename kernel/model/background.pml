@@ -114,9 +114,10 @@ inline settle()
 }
 
 /*
- * reclaim.c: unmap_mapping_range() in all processes of the family. The block's
- * own process is not kept from anything but taking that block's lock, and a
- * relative from nothing.
+ * reclaim.c: reclaim_unmap(), where it can't have mmap_lock. The driver drops the
+ * entries of the block's own process only; here those of all of the family go, as
+ * the core may drop them too (a memory error). The block's own process is not
+ * kept from anything but taking that block's lock, and a relative from nothing.
  */
 inline unmap_family()
 {

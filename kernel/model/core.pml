@@ -82,9 +82,9 @@ inline zap(q, lo, hi)
 }
 
 /*
- * unmap_mapping_range(): in each process that maps the file, under i_mmap_rwsem
- * alone. So there is a moment between the look at the PMD and at the table that
- * it points to.
+ * dph_vmas_zap() and the core's unmap_mapping_range(): in each process that maps
+ * the file, under i_mmap_rwsem alone. So there is a moment between the look at
+ * the PMD and at the table that it points to.
  */
 inline zap_of_file(q)
 {
