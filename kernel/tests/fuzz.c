@@ -13,7 +13,6 @@
  *   wp-async		userfaultfd's asynchronous write protection (Linux 6.7)
  *   guard-pages	MADV_GUARD_INSTALL for files (6.15)
  *   uffd-unregister	that userfaultfd can let go of memory; 6.12 stops with a BUG
- *   guard-end		that MADV_GUARD_INSTALL ends: on 7.3 it may restart for ever
  *   nodes		a second memory node
  *
  * Usage: fuzz [SECONDS [SEED [inject] [lacks=FEATURE,...] [only=TEXT]]]. With

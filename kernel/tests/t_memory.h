@@ -28,6 +28,25 @@ static inline unsigned long smaps_kb(const void *p, size_t len, const char *fiel
 	return sum;
 }
 
+/* Whether a VMA in [p, p + len) has @flag, two letters of VmFlags in /proc/self/smaps. */
+static inline bool vma_flag(const void *p, size_t len, const char *flag)
+{
+	unsigned long from = (uintptr_t)p, to = from + len, start, end;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	bool in = false, found = false;
+	char line[512];
+
+	must(f);
+	while (!found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			in = start < to && end > from;
+		else if (in && !strncmp(line, "VmFlags:", 8))
+			found = strstr(line, flag);
+	}
+	fclose(f);
+	return found;
+}
+
 /* How much of [p, p + len), memory of the device, is mapped as 2 MiB pages. */
 static inline unsigned long huge_kb(const void *p, size_t len)
 {

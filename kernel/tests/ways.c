@@ -342,7 +342,7 @@ const struct way ways[] = {
 	{ "MADV_COLLAPSE", collapse, nothing, SINGLE },
 	{ "MADV_FREE", free_later, nothing, SINGLE | LOSES },
 	{ "MADV_WIPEONFORK and KEEPONFORK", wipeonfork, keeponfork, LOCAL | SPLITS | NOT_FORKED },
-	{ "guard pages installed and removed", guard_install, guard_remove, HIDES | LOCKS | LOSES },
+	{ "guard pages installed and removed", guard_install, guard_remove, HIDES | LOCKS | LOSES | ENDLESS_IF_WATCHED },
 	{ "the shrinkers come by", shrinkers_come_by, nothing, SINGLE },
 	{ "process_madvise(MADV_COLD)", cold_by_process, nothing, SINGLE | STRANGER },
 	{ "process_madvise(MADV_PAGEOUT)", pageout_by_process, nothing, SINGLE | STRANGER },

@@ -33,6 +33,7 @@ enum {
 	MOVES = 512,	/* taken, the memory is elsewhere (ways_place()) */
 	BEYOND = 1024,	/* it changes what lies beside the range */
 	WHOLE = 2048,	/* it is done to all of the process */
+	ENDLESS_IF_WATCHED = 4096, /* may not end where userfaultfd watches for writes */
 };
 
 struct way {
