@@ -63,6 +63,9 @@ class BackportsKernel(CachedKernel):
     def image(self):
         return self.root / f"lib/modules/{self.version}/vmlinuz.unsigned"
 
+    def config(self):
+        return (self.root / self.headers().lstrip("/") / ".config").read_bytes()
+
     def headers(self):
         return f"/usr/src/linux-headers-{self.version}"
 

@@ -17,7 +17,7 @@ BUILT = {"debug": None, "kcsan": Path(__file__).resolve().parent / "kcsan-kernel
 DEBUG_TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio",
          "modprobe": "kmod", "depmod": "kmod", "make": "make", "gcc-12": "gcc-12", "pahole": "dwarves",
-         "sparse": "sparse"}
+         "sparse": "sparse", "zstd": "zstd"}
 # Documentation/dev-tools/sparse.rst in Linux. Debian's sparse does not know everything that the
 # headers of 7.3 use, so only the others are checked.
 SPARSE = ["C=1", "CHECK=sparse -Wsparse-error"]

@@ -9,7 +9,7 @@ export DPHUGE_BUILD="${DPHUGE_BUILD:-$top/build}"
 export LIBDPHUGE="$DPHUGE_BUILD/preload/libdphuge.so"
 
 build_packages=(gcc groff-base libc6-dev libelf-dev libjson-c-dev meson ninja-build pkg-config libjemalloc-dev libjemalloc2)
-guest_packages=(debootstrap qemu-system-x86 busybox-static cpio kmod make gcc-12 sparse dwarves binutils libelf1 libssl3 python3 xz-utils)
+guest_packages=(debootstrap qemu-system-x86 busybox-static cpio kmod make gcc-12 sparse dwarves binutils libelf1 libssl3 python3 xz-utils zstd)
 kernel_packages=(bc bison flex libelf-dev) # to build a kernel from source
 check_packages=(clang-format clang-tidy codespell gcc git perl pyflakes3 python3 shellcheck spin tcc)
 program_packages=(bpftrace crun default-jre-headless linux-perf gdb gawk mokutil openssl podman postgresql python3-jinja2 python3-matplotlib
