@@ -28,7 +28,8 @@ def run(command, under, **kwargs):
 
 
 def compare(name, command, large=True, **kwargs):
-    """The same output and status as under glibc; if @large, the large heap has served it."""
+    """The same output and status as under glibc; if @large, the large heap has served it.
+    Return the output."""
     plain, ours = run(command, False, **kwargs), run(command, True, **kwargs)
     report = ours.stderr.decode(errors="replace")
     served = re.findall(r"large: (\d+) calls, (\d+) bytes", report)
@@ -39,6 +40,7 @@ def compare(name, command, large=True, **kwargs):
        f"{sum(int(b) for _, b in served) >> 20} MiB served large")
     if not (same and used):
         note("\n".join(report.splitlines()[-8:]))
+    return ours.stdout
 
 
 def generated_text(lines):
@@ -148,8 +150,7 @@ def main():
         data = generated_text(120000)
         (work / "data").write_bytes(data)
         (work / "prog.cc").write_text(CPP)
-        compare("xz -9", ["xz", "-9", "-T1", "-c", str(work / "data")])
-        packed = run(["xz", "-9", "-T1", "-c", str(work / "data")], True).stdout
+        packed = compare("xz -9", ["xz", "-9", "-T1", "-c", str(work / "data")])
         (work / "data.xz").write_bytes(packed)
         ok(run(["xz", "-dc", str(work / "data.xz")], True).stdout == data, "xz -d restores the data")
         compare("sort", ["sort", "--parallel=2", "-S", "64M", str(work / "data")])
