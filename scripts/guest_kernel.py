@@ -14,6 +14,19 @@ DEBUG_SOURCE = "linux-source-6.12"
 DEBUG_CONFIG = Path(__file__).resolve().parent / "debug-kernel.config"
 # What each kernel that is built from source changes in that configuration.
 BUILT = {"debug": None, "kcsan": Path(__file__).resolve().parent / "kcsan-kernel.config"}
+# What is changed in the source of a kernel that is built: file, pattern, replacement.
+#
+# With lockdep the lock of a page table is too big for struct page. Then pte_free() needs
+# ptlock_free(), which is not exported.
+#
+# lockdep wants an explicit rcu_read_lock() around a question for the cgroup of a folio that is
+# charged as the kernel's own memory. NUMA balancing asks with the page table's lock held, which
+# keeps RCU waiting too, so nothing is wrong; since 7.0 count_memcg_folio_events() takes it.
+CHANGES = [
+    ("mm/memory.c", r"(^void ptlock_free\(.*?^}$)", r"\1\nEXPORT_SYMBOL_GPL(ptlock_free);"),
+    ("mm/memory.c", r"^\tcount_memcg_folio_events\(folio, NUMA_HINT_FAULTS, 1\);$",
+     r"\trcu_read_lock();\n\g<0>\n\trcu_read_unlock();"),
+]
 DEBUG_TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc"}
 TOOLS = {"qemu-system-x86_64": "qemu-system-x86", "busybox": "busybox-static", "cpio": "cpio",
          "modprobe": "kmod", "depmod": "kmod", "make": "make", "gcc-12": "gcc-12", "pahole": "dwarves",
@@ -91,6 +104,12 @@ def wanted_config(series):
                      if not changed.intersection(options(line))) + "\n" + changes
 
 
+def wanted(series):
+    """What a kernel that is built from source must have been built with: its configuration, and
+    as comments the changes of its source."""
+    return wanted_config(series) + "".join(f"# changed: {change!r}\n" for change in CHANGES)
+
+
 def options(text):
     """The values of the options that @text sets, by their names; None if it says that one is not set."""
     values = {name: value for name, value in re.findall(r"^(CONFIG_\w+)=(.*)$", text, re.M)}
@@ -104,7 +123,7 @@ class BuiltKernel(Kernel):
 
     def _ready(self):
         config = self.root / "CONFIG"
-        return config.exists() and config.read_text() == wanted_config(self.series) and super()._ready()
+        return config.exists() and config.read_text() == wanted(self.series) and super()._ready()
 
     def _fetch(self):
         shutil.rmtree(self.root, ignore_errors=True)
@@ -117,21 +136,21 @@ class BuiltKernel(Kernel):
         deb.unlink()
         run(["tar", "-xf", f"{source}.tar.xz", "-C", str(source.parent)])
         Path(f"{source}.tar.xz").unlink()
-        # With lockdep the lock of a page table is too big for struct page. Then pte_free() needs
-        # this function, which is not exported.
-        memory = source / "mm/memory.c"
-        memory.write_text(re.sub(r"(^void ptlock_free\(.*?^}$)", r"\1\nEXPORT_SYMBOL_GPL(ptlock_free);",
-                                 memory.read_text(), count=1, flags=re.M | re.S))
-        wanted = self.root / "WANTED"
-        wanted.write_text(wanted_config(self.series))
+        for name, pattern, replacement in CHANGES:
+            text, count = re.subn(pattern, replacement, (source / name).read_text(), flags=re.M | re.S)
+            if count != 1:
+                raise Error(f"the source of {DEBUG_SOURCE} has changed: {pattern} is in {name} {count} times")
+            (source / name).write_text(text)
+        config = self.root / "WANTED"
+        config.write_text(wanted(self.series))
         make = ["make", "-C", str(source), f"O={build}", "CC=gcc-12", f"-j{os.cpu_count()}"]
-        run([*make, "allnoconfig"], env=dict(os.environ, KCONFIG_ALLCONFIG=str(wanted)))
+        run([*make, "allnoconfig"], env=dict(os.environ, KCONFIG_ALLCONFIG=str(config)))
         missing = self.missing_options()
         if missing:
             raise Error(f"the {self.series} kernel cannot be built with {', '.join(missing)}")
         run([*make, "bzImage", "modules"])
         (self.root / "VERSION").write_text((build / "include/config/kernel.release").read_text())
-        wanted.rename(self.root / "CONFIG")
+        config.rename(self.root / "CONFIG")
 
     def missing_options(self):
         """What the configuration asks for and the kernel was not configured with, sorted."""
