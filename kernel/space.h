@@ -26,6 +26,8 @@
  * @forked:	has relatives, or had: pages may be shared. Set with
  *		mmap_lock held for write
  * @forks:	how often that was set; with mmap_lock held for write
+ * @opened:	how many VMAs have come by a split or a move; with mmap_lock held
+ *		for write
  * @counts:	its events
  */
 struct dph_space {
@@ -37,6 +39,7 @@ struct dph_space {
 	int trust;
 	bool forked;
 	unsigned int forks;
+	unsigned int opened;
 	struct dph_counts counts;
 };
 

@@ -56,34 +56,55 @@ static void vma_watch_writes(struct vm_area_struct *vma)
 	vma_set_prot(vma);
 }
 
-/* The opposite, for all VMAs of a region. */
-static void vma_unwatch_writes(struct dph_region *r)
+/* The opposite. No fault of this VMA is under way. */
+static void vma_unwatch_writes(struct vm_area_struct *vma)
 {
-	VMA_ITERATOR(vmi, r->member.mm, 0);
-	struct vm_area_struct *vma;
-
-	for_each_vma(vmi, vma) {
-		if (dph_region_of(vma) != r)
-			continue;
-		vm_flags_clear(vma, VM_NORESERVE);
-		vma->vm_ops = &vma_plain_ops;
-		vma_set_prot(vma);
-	}
+	vm_flags_clear(vma, VM_NORESERVE);
+	vma->vm_ops = &vma_plain_ops;
+	vma_set_prot(vma);
 }
+
+/*
+ * While mmap_lock is held, so many VMAs are looked at, which takes less time
+ * than the copy of a block. A process may have 65530 of them, or more.
+ */
+#define VMA_SETTLE_STEP	512
 
 /*
  * The last relative is gone, and no block has a page that somebody else may
  * still see: there is no reason left to watch writes. What was found of a block
  * stays true, as only a fork can change it: whoever sees a page from then on
  * has it from us alone.
+ *
+ * While some VMAs are watched and others not, all is as after a fork of some of
+ * them (fault_is_write()). A VMA that has come, or moved to where the walk has
+ * been, makes it begin anew.
  */
-void dph_vma_settle(struct dph_region *r, unsigned int forks)
+bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s)
 {
-	if (!dph_region_alone(r) || r->space.forks != forks)
-		return;
-	dph_fork_lock_vmas(r);
+	VMA_ITERATOR(vmi, r->member.mm, s->addr);
+	struct vm_area_struct *vma;
+	unsigned int seen = 0;
+
+	if (!dph_region_alone(r) || r->space.forks != s->forks)
+		return true;
+	if (s->addr && s->opened != r->space.opened) {
+		s->addr = 0;
+		return false;
+	}
+	s->opened = r->space.opened;
+	for_each_vma(vmi, vma) {
+		if (seen++ == VMA_SETTLE_STEP) {
+			s->addr = vma->vm_start;
+			return false;
+		}
+		if (dph_region_of(vma) != r)
+			continue;
+		vma_start_write(vma);
+		vma_unwatch_writes(vma);
+	}
 	r->space.forked = false;
-	vma_unwatch_writes(r);
+	return true;
 }
 
 /* The child's region for its copy of one of @parent's VMAs. */
@@ -141,6 +162,7 @@ static void vma_open(struct vm_area_struct *vma)
 	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
 
 	if (vma->vm_mm == r->member.mm) {
+		r->space.opened++;
 		dph_vmas_opened(&r->space.vmas, vma);
 		dph_family_vma_opened(r->family, &r->member);
 	} else {

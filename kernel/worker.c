@@ -14,12 +14,11 @@
  * theirs. So the thread takes them only for one block at a time, and is a
  * real-time thread of the lowest real-time priority for so long: whoever waits
  * for it, at any priority below that, or as a real-time thread that sleeps,
- * waits for one block's copy at most; only where a region is settled, for a walk
- * through its process's VMAs. It doesn't wait for memory or for mmap_lock while
- * it has them, and what it can't have at once is left for later: a process whose
- * lock is held for ever must not keep it from the others. But it may wait for a
- * page, or for whoever works on the same block. worker_percent bounds all that
- * it runs, at whichever priority.
+ * waits for one block's copy at most. It doesn't wait for memory or for
+ * mmap_lock while it has them, and what it can't have at once is left for later:
+ * a process whose lock is held for ever must not keep it from the others. But it
+ * may wait for a page, or for whoever works on the same block. worker_percent
+ * bounds all that it runs, at whichever priority.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
@@ -250,6 +249,28 @@ static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
 	return settled;
 }
 
+enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_LATER };
+
+/*
+ * One step of dph_vma_settle(). If VMAs come and go too fast for it, or somebody
+ * holds mmap_lock, the rest is for later.
+ */
+static enum worker_step worker_settle_vmas(struct dph_region *r,
+					   struct mm_struct *mm,
+					   struct dph_vma_settling *s)
+{
+	enum worker_step step = WORKER_DONE;
+
+	/* Newer kernels can't try it. Hardly ever it is taken in between. */
+	if (rwsem_is_locked(&mm->mmap_lock))
+		return WORKER_LATER;
+	mmap_write_lock(mm);
+	if (dph_vmas_walkable(mm) && !dph_vma_settle(r, s))
+		step = s->addr ? WORKER_AGAIN : WORKER_LATER;
+	mmap_write_unlock(mm);
+	return step;
+}
+
 /*
  * The blocks are in order. If the region has no relatives any more, and nobody
  * has anything of its blocks, its writes need not be watched. False: there was
@@ -257,12 +278,14 @@ static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
  */
 static bool worker_settle(struct dph_region *r)
 {
-	unsigned int forks = READ_ONCE(r->space.forks);
-	struct mm_struct *mm;
+	struct dph_vma_settling settling = {
+		.forks = READ_ONCE(r->space.forks),
+	};
+	enum worker_step step = WORKER_AGAIN;
 	struct sched_attr was;
+	struct mm_struct *mm;
 	struct dph_block *b;
 	unsigned long idx;
-	bool settled;
 
 	/* The next of its relatives to go brings us here again. */
 	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r))
@@ -274,21 +297,18 @@ static bool worker_settle(struct dph_region *r)
 			return false;
 		worker_rest();
 	}
-	mm = dph_region_mm(r);
-	if (!mm)
-		return true;
-	was = worker_hurry();
-	/* Newer kernels can't try it. Hardly ever it is taken in between. */
-	settled = !rwsem_is_locked(&mm->mmap_lock);
-	if (settled) {
-		mmap_write_lock(mm);
-		if (dph_vmas_walkable(mm))
-			dph_vma_settle(r, forks);
-		mmap_write_unlock(mm);
+	/* Its process may want to end between two steps. */
+	while (step == WORKER_AGAIN && !kthread_should_stop()) {
+		mm = dph_region_mm(r);
+		if (!mm)
+			return true;
+		was = worker_hurry();
+		step = worker_settle_vmas(r, mm, &settling);
+		worker_calm(was);
+		mmput_async(mm);
+		worker_rest();
 	}
-	worker_calm(was);
-	mmput_async(mm);
-	return settled;
+	return step != WORKER_LATER;
 }
 
 static void worker_do_region(struct dph_region *r)
