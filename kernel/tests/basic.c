@@ -3,8 +3,10 @@
  * The device gives memory. It refuses what it cannot do: private or executable
  * mappings, offsets, a read-only descriptor. It keeps its first promise: a 4 MiB
  * structure needs two 2 MiB entries in the page table, where glibc's needs 1,024.
- * Mappings may have any length and address, and outlive their descriptor.
+ * Mappings may have any length and address, and outlive their descriptor. Nobody
+ * opens them by another name, and the driver counts what it does.
  */
+#include <dirent.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -144,9 +146,55 @@ static void thp_disabled(void)
 	munmap(p, 2 * BLOCK);
 }
 
+/* A link in /proc/PID/map_files leads to the file, not to the memory of whom it belongs to. */
+static void map_files(void)
+{
+	char *p = map(BLOCK, 50), path[64];
+
+	memset(p, 1, BLOCK);
+	snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)p, (unsigned long)p + BLOCK);
+	ok(!access(path, F_OK) && open(path, O_RDWR) < 0 && errno == ENXIO,
+	   "nobody opens the memory by /proc/PID/map_files");
+	munmap(p, BLOCK);
+}
+
+/* What happens is counted, and what is counted can be read. */
+static void statistics(void)
+{
+	unsigned long promotions = stat_of("promotions"), discards = stat_of("discards");
+	unsigned int files = 0, numbers = 0;
+	DIR *dir = opendir(STATS);
+	struct dirent *e;
+	char *p = map(BLOCK, 50), text[32];
+
+	must(dir);
+	for (unsigned int i = 0; i <= BLOCK_PAGES / 2; i++)
+		p[i * PAGE] = 1;
+	must(!madvise(p, BLOCK, MADV_REMOVE));
+	ok(stat_of("promotions") == promotions + 1 && stat_of("discards") > discards,
+	   "a promotion and a discard are counted");
+	munmap(p, BLOCK);
+	while ((e = readdir(dir))) {
+		int fd = e->d_name[0] == '.' ? -1 : openat(dirfd(dir), e->d_name, O_RDONLY);
+		ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+		files += e->d_name[0] != '.';
+		if (n > 1) {
+			text[n] = 0;
+			numbers += strspn(text, "0123456789") == (size_t)n - 1 && text[n - 1] == '\n';
+		}
+		if (fd >= 0)
+			close(fd);
+	}
+	closedir(dir);
+	ok(files && numbers == files, "each of %u statistics is a number: %u", files, numbers);
+}
+
 int main(void)
 {
 	refusals();
+	map_files();
+	statistics();
 	thp_disabled();
 	four_mib();
 	first_touch();
