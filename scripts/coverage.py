@@ -42,8 +42,10 @@ GUEST_TESTS = {
                 ["preload/tests/hugetlb"]),
 }
 LIBRARY_SECONDS = 900
-# These measure, or need machines of another kind.
-NO_DRIVER_TEST = {"policy_test", "cost", "numa"}
+# These measure, or run on this machine.
+NO_DRIVER_TEST = {"policy_test", "cost"}
+# These need a guest with two memory nodes. The others expect that all its memory is near.
+TWO_NODES = {"affinity", "isolation_numa", "nodes", "numa"}
 # These take many minutes each on the debug kernel, and reach the lines that others reach: only
 # by name.
 SLOW_DRIVER_TEST = {"isolation", "isolation_numa", "scale", "inversion"}
@@ -255,8 +257,9 @@ def driver(tests):
     # A folder that was used before may hold those of files that are gone.
     notes = [note for note in build.glob("*.gcno") if (TOP / "kernel" / note.name).with_suffix(".c").exists()]
     chosen = tests or [name for name in every if name not in SLOW_DRIVER_TEST]
-    for start in range(0, len(chosen), GUEST_PROGRAMS):
-        names = chosen[start:start + GUEST_PROGRAMS]
+    near, far = ([name for name in chosen if (name in TWO_NODES) == two] for two in (False, True))
+    batches = [part[at:at + GUEST_PROGRAMS] for part in (near, far) for at in range(0, len(part), GUEST_PROGRAMS)]
+    for names in batches:
         print(f"coverage: {', '.join(names)} on the debug kernel", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory(prefix="dphuge-coverage-") as folder:
             if unpack(run_guest(names, build), folder):
@@ -274,8 +277,9 @@ def driver(tests):
 def run_guest(names, build):
     """Run test programs in a guest; the archive with the counters."""
     programs = [BUILD / "kernel/tests" / name for name in names]
-    return vm(["--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)), "--cpus", "4", "--nodes", "2",
-               "--append", "numa_balancing=disable", "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs])
+    return vm(["--kernel", "debug", "--timeout", str(GUEST_SECONDS * len(names)), "--cpus", "4",
+               "--nodes", "2" if TWO_NODES.issuperset(names) else "1",
+               "--define", DEFINE, "--", "sh", "-c", INSIDE, build, *programs])
 
 
 def unpack(data, folder):
