@@ -212,6 +212,38 @@ static void odd_place(char *to, unsigned long pages, const char *what)
 	finish(p, len, what);
 }
 
+/* A block stays where it was and is seen at @to as well, where it is written; the others are as they were. */
+static void second_view(char *to, const char *what)
+{
+	const unsigned long len = GIB + 16 * BLOCK;
+	char *p = map(len, 50), *mid = p + GIB + 3 * BLOCK;
+	unsigned int wrong = 0, round;
+
+	known_add(&k, p + GIB, 7 * BLOCK_PAGES);
+	must(mremap(mid, 0, BLOCK, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to);
+	for (unsigned long i = 0; i < BLOCK_PAGES; i++)
+		k.at[3 * BLOCK_PAGES + i] = to + i * PAGE;
+	for (round = 0; round < 3; round++) {
+		for (unsigned int i = 0; i < k.n; i++)
+			known_write(&k, i, 's' + round);
+		/* A fork unmaps all of the mapping in one step, here too. */
+		wrong += known_fork(&k);
+		wrong += !!memcmp(to, mid, BLOCK);
+		wrong += with_child_that_waits();
+		wrong += !!memcmp(to, mid, BLOCK);
+		must(!madvise(p + GIB, 7 * BLOCK, MADV_REMOVE));
+		memset(k.byte, 0, k.n);
+		wrong += !!memcmp(to, mid, BLOCK);
+		wrong += known_wrong(&k);
+	}
+	ok(!wrong, "a second view %s shows what the first does: %u wrong", what, wrong);
+	must(!munmap(to, BLOCK));
+	for (unsigned long i = 0; i < BLOCK_PAGES; i++)
+		k.at[3 * BLOCK_PAGES + i] = mid + i * PAGE;
+	ok(!known_wrong(&k), "and when it is gone, the first is as it was");
+	finish(p, len, "a second view");
+}
+
 #define PLACES 12UL
 
 /* Each block has a place of its own, in the opposite order, and a third of them is off by some pages. */
@@ -247,6 +279,8 @@ int main(void)
 	odd_place(LOW, BLOCK_PAGES, "at 2 MiB");
 	odd_place(topmost(BLOCK_PAGES, BLOCK), BLOCK_PAGES, "the topmost block");
 	odd_place(topmost(5, PAGE), 5, "the topmost pages");
+	second_view(LOW, "at 2 MiB");
+	second_view(topmost(BLOCK_PAGES, BLOCK), "at the topmost block");
 	many_distances();
 	return tap_done();
 }
