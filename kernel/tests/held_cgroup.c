@@ -92,7 +92,7 @@ static void stays_charged(int percent, const char *kind)
 	must(in_child(lend_in_group, &fd[1]));
 	usleep(1500000);
 	charge = cgroup_charge(GROUP);
-	ok(charge >= before + FOLIOS * BLOCK, "%s: the process is gone, and what the pipe holds is charged: %lu KiB, %lu KiB before",
+	ok(charge >= FOLIOS * BLOCK, "%s: the process is gone, and what the pipe holds is charged: %lu KiB, %lu KiB before",
 	   kind, KB(charge), KB(before));
 	ok(stat_of("held_bytes") == FOLIOS * BLOCK, "%s: stats/held_bytes has as much", kind);
 	ok(!in_child(use, &blocks), "%s: the cgroup has no room for 48 MiB beside it: its OOM killer kills", kind);
