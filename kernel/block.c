@@ -35,6 +35,13 @@ static enum dph_lru_list block_list(const struct dph_folio *folio)
 	       DPH_LRU_FULL : DPH_LRU_RESERVED;
 }
 
+/* It leaves its list, or, if @n is 1, has come to it. */
+static void block_count_reserved(struct dph_folio *folio, long n)
+{
+	if (folio->list == DPH_LRU_RESERVED)
+		atomic_long_add(n, &folio->user->reserved);
+}
+
 /* The folio's lock is held, or nobody else has the folio. */
 static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
 {
@@ -42,7 +49,9 @@ static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
 		return;
 	if (folio->list != DPH_LRU_NONE)
 		dph_lru_del(folio->list, &folio->lru, folio->core);
+	block_count_reserved(folio, -1);
 	folio->list = list;
+	block_count_reserved(folio, 1);
 	if (list == DPH_LRU_NONE)
 		return;
 	folio->owner = list_first_entry(&folio->blocks, struct dph_block,
@@ -69,6 +78,7 @@ void dph_block_relist(struct dph_block *b)
 void dph_block_isolated(struct dph_block *b)
 {
 	lockdep_assert_held(&b->lock);
+	block_count_reserved(b->folio, -1);
 	b->folio->list = DPH_LRU_NONE;
 }
 

@@ -46,7 +46,34 @@ static void fork_protect_again(struct dph_region *parent,
 	}
 }
 
-void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma)
+/* Has this fork been at the block by way of another VMA, or is there none? */
+static bool fork_block_done(struct dph_region *parent,
+			    struct dph_region *child, unsigned long idx)
+{
+	return !dph_blocks_find(&parent->space, idx) ||
+	       dph_blocks_find(&child->space, idx);
+}
+
+/*
+ * Another VMA may map the same blocks. But once one of them is shared with the
+ * child, nothing maps it any more, and nobody can fault. A process may have cut
+ * a block into as many VMAs as it has pages: it isn't unmapped for each of them.
+ */
+static void fork_unmap_blocks(struct dph_region *parent,
+			      struct dph_region *child, unsigned long first,
+			      unsigned long last)
+{
+	while (first <= last && fork_block_done(parent, child, first))
+		first++;
+	while (first < last && fork_block_done(parent, child, last))
+		last--;
+	if (first <= last)
+		fork_zap(parent, first << DPH_BLOCK_SHIFT,
+			 (last + 1 - first) << DPH_BLOCK_SHIFT);
+}
+
+void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
+		      struct dph_region *child)
 {
 	pgoff_t first = dph_vmas_first(pvma), end = dph_vmas_last(pvma) + 1;
 	unsigned long idx = first >> DPH_BLOCK_SHIFT;
@@ -54,10 +81,8 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma)
 	bool any_protected = false;
 	struct dph_block *b;
 
-	/* Another VMA may map the same blocks. */
 	if (parent->member.vmas > 1) {
-		fork_zap(parent, idx << DPH_BLOCK_SHIFT,
-			 (last + 1 - idx) << DPH_BLOCK_SHIFT);
+		fork_unmap_blocks(parent, child, idx, last);
 		return;
 	}
 	xa_for_each_range(&parent->space.blocks, idx, b, idx, last) {

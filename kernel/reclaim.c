@@ -20,6 +20,7 @@
 #include <linux/memcontrol.h>
 #include <linux/pagemap.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "compat_lru.h"
@@ -139,12 +140,14 @@ static bool reclaim_worth_it(struct dph_block *b)
  * @enough:	when so many pages are freed, the rest is left alone
  * @freed:	pages that were given back
  * @passed:	blocks that were left alone
+ * @met:	blocks that weren't
  */
 struct reclaim_walk {
 	struct dph_user *user;
 	unsigned long enough;
 	unsigned long freed;
 	unsigned int passed;
+	unsigned long met;
 };
 
 /* So many are passed by under the list's lock. */
@@ -195,6 +198,7 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 
 	if (reclaim_passes_by(walk, b))
 		return reclaim_pass_by(&folio->lru, list, lock, walk);
+	walk->met++;
 	if (!mutex_trylock(&b->lock))
 		return LRU_SKIP;
 	if (b->referenced) {
@@ -253,6 +257,27 @@ static unsigned long reclaim_shrink(enum dph_lru_list list,
 	return freed;
 }
 
+/* So often a list is walked at most for one user's blocks. */
+#define RECLAIM_ROUNDS	16U
+
+/*
+ * The second round is for blocks that got a second chance.
+ *
+ * A round is as long as the list. But all who walk it for a user move what they pass
+ * by to the tail. So while others do, one may meet some blocks twice and others not
+ * at all: a user's own, which must not be missed, are counted.
+ */
+static bool reclaim_met_all(const struct reclaim_walk *walk, unsigned int round)
+{
+	unsigned long own;
+
+	if (!walk->user)
+		return round == 2;
+	own = atomic_long_read(&walk->user->reserved);
+	return !own || (round >= 2 && walk->met >= 2 * own) ||
+	       round == RECLAIM_ROUNDS || fatal_signal_pending(current);
+}
+
 unsigned long dph_reclaim_make_room(struct dph_user *user)
 {
 	struct reclaim_walk walk = {
@@ -265,8 +290,7 @@ unsigned long dph_reclaim_make_room(struct dph_user *user)
 	unsigned int round;
 	int nid;
 
-	/* The second round is for blocks that got a second chance. */
-	for (round = 0; round < 2 && !walk.freed; round++)
+	for (round = 0; !walk.freed && !reclaim_met_all(&walk, round); round++)
 		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
 	freed = dph_gate_leave(&reclaim_room, before, walk.freed);
 	/* What others gave back is no help at a user's own limit. */

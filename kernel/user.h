@@ -21,6 +21,8 @@
  *		held.c's
  * @held_folios: how many of them; held.c's
  * @held_link:	in the list of users who have any; held.c's
+ * @reserved:	how many of the user's folios are on the list of reservations;
+ *		block.c counts
  */
 struct dph_user {
 	struct hlist_node link;
@@ -31,6 +33,7 @@ struct dph_user {
 	struct list_head held;
 	unsigned long held_folios;
 	struct list_head held_link;
+	atomic_long_t reserved;
 };
 
 /**

@@ -152,7 +152,7 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 	if (WARN_ON_ONCE(!pvma || pvma->vm_private_data != &parent->space))
 		return;
 	vma_watch_writes(pvma);
-	dph_fork_protect(parent, pvma);
+	dph_fork_protect(parent, pvma, child);
 	dph_fork_share(parent, pvma, child);
 }
 

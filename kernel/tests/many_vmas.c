@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A process with 60,000 VMAs pays little for the driver's memory among them. A fork,
+ * and the background thread when the child has ended, look through all VMAs of the
+ * process for those of a mapping of the driver, with the lock of the address space
+ * held. What that adds to the fork, and for how long the thread runs, is counted here.
+ * A block that is cut into many VMAs makes a fork dearer by these VMAs, and not by
+ * their square.
+ *
+ * In instructions: for a guest whose clock counts them (scripts/vm --icount).
+ */
+#include <x86intrin.h>
+
+#include "thread.h"
+
+#define VMAS 60000UL
+#define MAPPINGS 8U
+#define ROUNDS 3
+
+static unsigned long fork_and_exit(void)
+{
+	unsigned long least = -1;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		unsigned long before = __rdtsc();
+		pid_t pid = fork();
+
+		must(pid >= 0);
+		if (!pid)
+			_exit(0);
+		must(waitpid(pid, NULL, 0) == pid);
+		before = __rdtsc() - before;
+		if (before < least)
+			least = before;
+	}
+	return least;
+}
+
+static bool idle_now(void)
+{
+	unsigned long ran = thread_ran_ns();
+
+	usleep(300000);
+	return thread_ran_ns() == ran;
+}
+
+/* What the thread runs for one fork. */
+static unsigned long thread_for_a_fork(void)
+{
+	unsigned long ran;
+
+	must(becomes(idle_now()));
+	ran = thread_ran_ns();
+	must(in_child(do_nothing, NULL));
+	usleep(1000000);
+	must(becomes(idle_now()));
+	return thread_ran_ns() - ran;
+}
+
+static char *make_vmas(void)
+{
+	char *p = anonymous(VMAS * PAGE);
+
+	must(!write_to("/proc/sys/vm/max_map_count", "100000"));
+	for (unsigned long i = 0; i < VMAS; i += 2)
+		must(!mprotect(p + i * PAGE, PAGE, PROT_READ));
+	return p;
+}
+
+/* Each in two VMAs, so that a fork locks all of a region's, for which it looks through all there are. */
+static void make_mappings(char **p, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++) {
+		p[i] = map(2 * BLOCK, 0);
+		memset(p[i], 1, 2 * BLOCK);
+		must(!mprotect(p[i], BLOCK, PROT_READ));
+	}
+}
+
+static void unmap_all(char **p, unsigned int n)
+{
+	for (unsigned int i = 0; i < n; i++)
+		munmap(p[i], 2 * BLOCK);
+	must(device_empty());
+}
+
+static void among_many(void)
+{
+	unsigned long none, one, some, settle, few_fork, few_settle;
+	char *p[MAPPINGS], *vmas;
+
+	make_mappings(p, MAPPINGS);
+	few_fork = fork_and_exit();
+	few_settle = thread_for_a_fork();
+	unmap_all(p, MAPPINGS);
+
+	vmas = make_vmas();
+	none = fork_and_exit();
+	make_mappings(p, 1);
+	one = fork_and_exit();
+	make_mappings(p + 1, MAPPINGS - 1);
+	some = fork_and_exit();
+	settle = thread_for_a_fork();
+	unmap_all(p, MAPPINGS);
+	must(!munmap(vmas, VMAS * PAGE));
+	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with %u of them %lu (%lu without the many)\n",
+	       VMAS, none, one, MAPPINGS, some, few_fork);
+	printf("# the thread runs %lu instructions for a child of a process with %u mappings and %lu VMAs, %lu without these\n", settle,
+	       MAPPINGS, VMAS, few_settle);
+	ok(one * 100 <= none * 115, "one mapping makes a fork and exit with %lu VMAs %.2f times as dear, at most 1.15", VMAS,
+	   (double)one / none);
+	ok(some * 100 <= none * 150, "%u mappings make it %.2f times as dear, at most 1.5", MAPPINGS, (double)some / none);
+	ok(settle <= few_settle + MAPPINGS * VMAS * 400, "the thread runs %lu instructions for each mapping and VMA, at most 400",
+	   (settle - few_settle) / MAPPINGS / VMAS);
+}
+
+/* All pages of some blocks in VMAs of their own. The kernel's memory is cut in the same way. */
+static unsigned long fork_of_cut(char *p, unsigned int blocks)
+{
+	memset(p, 1, blocks * BLOCK);
+	for (unsigned long i = 0; i < blocks * BLOCK_PAGES; i += 2)
+		must(!mprotect(p + i * PAGE, PAGE, PROT_READ));
+	return fork_and_exit();
+}
+
+static void cut_block(void)
+{
+	char *p = map(8 * BLOCK, 0), *a = anonymous(8 * BLOCK);
+	unsigned long one, eight, kernel, none = fork_and_exit();
+
+	one = fork_of_cut(p, 1) - none;
+	munmap(p, 8 * BLOCK);
+	p = map(8 * BLOCK, 0);
+	eight = fork_of_cut(p, 8) - none;
+	munmap(p, 8 * BLOCK);
+	kernel = fork_of_cut(a, 8) - none;
+	munmap(a, 8 * BLOCK);
+	printf("# fork and exit: a block in 512 VMAs %lu instructions, %lu a VMA; eight blocks %lu; the kernel's memory %lu\n", one,
+	       one / BLOCK_PAGES, eight, kernel);
+	ok(eight <= 3 * kernel, "eight blocks in 512 VMAs each cost %.2f times what the kernel's memory does, at most 3",
+	   (double)eight / kernel);
+}
+
+int main(void)
+{
+	must(!write_to(PARAMS "pool_mib", "0"));
+	cut_block();
+	among_many();
+	ok(device_empty(), "nothing is left behind");
+	return tap_done();
+}
