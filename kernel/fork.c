@@ -46,14 +46,6 @@ static void fork_protect_again(struct dph_region *parent,
 	}
 }
 
-/* Has this fork been at the block by way of another VMA, or is there none? */
-static bool fork_block_done(struct dph_region *parent,
-			    struct dph_region *child, unsigned long idx)
-{
-	return !dph_blocks_find(&parent->space, idx) ||
-	       dph_blocks_find(&child->space, idx);
-}
-
 /*
  * Another VMA may map the same blocks. But once one of them is shared with the
  * child, nothing maps it any more, and nobody can fault. A process may have cut
@@ -63,13 +55,18 @@ static void fork_unmap_blocks(struct dph_region *parent,
 			      struct dph_region *child, unsigned long first,
 			      unsigned long last)
 {
-	while (first <= last && fork_block_done(parent, child, first))
-		first++;
-	while (first < last && fork_block_done(parent, child, last))
-		last--;
-	if (first <= last)
-		fork_zap(parent, first << DPH_BLOCK_SHIFT,
-			 (last + 1 - first) << DPH_BLOCK_SHIFT);
+	unsigned long idx, from = 0, to = 0;
+	struct dph_block *b;
+
+	xa_for_each_range(&parent->space.blocks, idx, b, first, last) {
+		if (dph_blocks_find(&child->space, idx))
+			continue;
+		from = to ? from : idx;
+		to = idx + 1;
+	}
+	if (to)
+		fork_zap(parent, from << DPH_BLOCK_SHIFT,
+			 (to - from) << DPH_BLOCK_SHIFT);
 }
 
 void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,

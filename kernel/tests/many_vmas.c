@@ -9,6 +9,7 @@
  *
  * In instructions: for a guest whose clock counts them (scripts/vm --icount).
  */
+#include <signal.h>
 #include <x86intrin.h>
 
 #include "thread.h"
@@ -84,6 +85,29 @@ static void unmap_all(char **p, unsigned int n)
 	must(device_empty());
 }
 
+static unsigned int watched(char **p, unsigned int n)
+{
+	unsigned int count = 0;
+
+	for (unsigned int i = 0; i < n; i++)
+		count += vma_flag(p[i], 2 * BLOCK, " nr");
+	return count;
+}
+
+/*
+ * The thread lets go of the address space in the midst of its VMAs. While a child lives,
+ * writes are watched, for which smaps says "nr"; some time after its end, they are not.
+ */
+static void in_steps(char **p, unsigned int n)
+{
+	pid_t pid = sleeping_child();
+	unsigned int before = watched(p, n), after = n;
+
+	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
+	ok(before == n && becomes(!(after = watched(p, n))), "writes to %u of %u mappings are watched while there is a child", before, n);
+	ok(!after, "and then to %u", after);
+}
+
 static void among_many(void)
 {
 	unsigned long none, one, some, settle, few_fork, few_settle;
@@ -101,6 +125,7 @@ static void among_many(void)
 	make_mappings(p + 1, MAPPINGS - 1);
 	some = fork_and_exit();
 	settle = thread_for_a_fork();
+	in_steps(p, MAPPINGS);
 	unmap_all(p, MAPPINGS);
 	must(!munmap(vmas, VMAS * PAGE));
 	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with %u of them %lu (%lu without the many)\n",
