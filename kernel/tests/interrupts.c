@@ -101,13 +101,12 @@ static const char *const memory_name[MEMORIES] = { "2 MiB pages", "4 KiB pages",
 
 static char *map_blocks(enum memory kind, unsigned int blocks)
 {
-	char *p = aligned_place(blocks * BLOCK);
 	int fd = -1;
+	char *p;
 
-	if (kind == HUGE || kind == SINGLE) {
-		munmap(p, blocks * BLOCK);
+	if (kind == HUGE || kind == SINGLE)
 		return map(blocks * BLOCK, kind == HUGE ? 0 : 100);
-	}
+	p = aligned_place(blocks * BLOCK);
 	if (kind == SHMEM) {
 		fd = memfd_create("shared", 0);
 		must(fd >= 0 && !ftruncate(fd, blocks * BLOCK));
