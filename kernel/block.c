@@ -35,28 +35,26 @@ static enum dph_lru_list block_list(const struct dph_folio *folio)
 	       DPH_LRU_FULL : DPH_LRU_RESERVED;
 }
 
-/* It leaves its list, or, if @n is 1, has come to it. */
-static void block_count_reserved(struct dph_folio *folio, long n)
-{
-	if (folio->list == DPH_LRU_RESERVED)
-		atomic_long_add(n, &folio->user->reserved);
-}
-
-/* The folio's lock is held, or nobody else has the folio. */
+/*
+ * The folio's lock is held, or nobody else has the folio. As long as it is a
+ * reservation, its user's list has it, too: also while a shrinker has it in hand.
+ */
 static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
 {
+	if (folio->user && list != DPH_LRU_RESERVED)
+		dph_user_unreserve(folio->user, &folio->reserved);
 	if (list == folio->list)
 		return;
 	if (folio->list != DPH_LRU_NONE)
 		dph_lru_del(folio->list, &folio->lru, folio->core);
-	block_count_reserved(folio, -1);
 	folio->list = list;
-	block_count_reserved(folio, 1);
 	if (list == DPH_LRU_NONE)
 		return;
 	folio->owner = list_first_entry(&folio->blocks, struct dph_block,
 					sharer);
 	dph_lru_add(list, &folio->lru, folio->core);
+	if (list == DPH_LRU_RESERVED && list_empty(&folio->reserved))
+		dph_user_reserve(folio->user, &folio->reserved);
 }
 
 void dph_block_relist(struct dph_block *b)
@@ -78,7 +76,6 @@ void dph_block_relist(struct dph_block *b)
 void dph_block_isolated(struct dph_block *b)
 {
 	lockdep_assert_held(&b->lock);
-	block_count_reserved(b->folio, -1);
 	b->folio->list = DPH_LRU_NONE;
 }
 

@@ -46,6 +46,7 @@ static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
 	folio->zeroed = want_init_on_alloc(gfp);
 	spin_lock_init(&folio->lock);
 	INIT_LIST_HEAD(&folio->blocks);
+	INIT_LIST_HEAD(&folio->reserved);
 	INIT_LIST_HEAD(&folio->lru);
 	refcount_set(&folio->users, 1);
 	return folio;

@@ -23,6 +23,8 @@ struct dph_block;
  * @lru:	in the list @list; that list's own lock
  * @list:	the enum dph_lru_list it is on, see block.c. In the pool, the
  *		pool's business
+ * @reserved:	in its user's list of reservations, see block.c; the user's lock.
+ *		It comes and goes where @list does
  * @owner:	the block that has it alone, while @list is for reclaim
  * @zeroed:	the allocator, or the pool, has cleared it; constant
  * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
@@ -39,6 +41,7 @@ struct dph_folio {
 	spinlock_t lock;
 	struct list_head blocks;
 	struct list_head lru;
+	struct list_head reserved;
 	u8 list;
 	struct dph_block *owner;
 	bool zeroed;

@@ -59,6 +59,7 @@ static void fork_unmap_blocks(struct dph_region *parent,
 	struct dph_block *b;
 
 	xa_for_each_range(&parent->space.blocks, idx, b, first, last) {
+		cond_resched();
 		if (dph_blocks_find(&child->space, idx))
 			continue;
 		from = to ? from : idx;

@@ -136,35 +136,22 @@ static bool reclaim_worth_it(struct dph_block *b)
 
 /*
  * struct reclaim_walk - one walk of a list
- * @user:	only this user's blocks; or NULL: everybody's
  * @enough:	when so many pages are freed, the rest is left alone
  * @freed:	pages that were given back
  * @passed:	blocks that were left alone
- * @met:	blocks that weren't
  */
 struct reclaim_walk {
-	struct dph_user *user;
 	unsigned long enough;
 	unsigned long freed;
 	unsigned int passed;
-	unsigned long met;
 };
 
-/* So many are passed by under the list's lock. */
-#define RECLAIM_PASS_BY	32
-
-/* A block that is on a list has its region, and that its user. */
-static bool reclaim_passes_by(const struct reclaim_walk *walk,
-			      const struct dph_block *b)
-{
-	return walk->freed >= walk->enough ||
-	       (walk->user && b->space->user != walk->user);
-}
+#define RECLAIM_PASS_BY	32	/* under the list's lock */
 
 /*
- * Others' blocks may be many, and all who allocate need the list's lock: so it
- * is dropped now and then. The walk then begins anew at the head of the list,
- * hence each goes to the tail.
+ * The rest may be many, and all who allocate need the list's lock: so it is
+ * dropped now and then. The walk then begins anew at the head of the list, hence
+ * each goes to the tail.
  */
 static enum lru_status reclaim_pass_by(struct list_head *item,
 				       struct list_lru_one *list,
@@ -172,18 +159,16 @@ static enum lru_status reclaim_pass_by(struct list_head *item,
 				       struct reclaim_walk *walk)
 	__must_hold(lock)
 {
-	bool stop = walk->freed >= walk->enough &&
-		    DPH_COMPAT_LRU_STOP != LRU_RETRY;
-
-	if (!stop && ++walk->passed % RECLAIM_PASS_BY)
-		return LRU_ROTATE;
-	if (!stop)
+	if (DPH_COMPAT_LRU_STOP == LRU_RETRY) {
+		if (++walk->passed % RECLAIM_PASS_BY)
+			return LRU_ROTATE;
 		list_move_tail(item, &list->list);
+	}
 	/* Both end with the lock as it is after a drop: since 6.13 without it. */
 	spin_unlock(lock);
 	cond_resched();
 	dph_compat_lru_relock(lock);
-	return stop ? DPH_COMPAT_LRU_STOP : LRU_RETRY;
+	return DPH_COMPAT_LRU_STOP;
 }
 
 static enum lru_status reclaim_folio(struct dph_folio *folio,
@@ -196,9 +181,8 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 	struct dph_block *b = folio->owner;
 	struct dph_region *r = dph_region_of_space(b->space);
 
-	if (reclaim_passes_by(walk, b))
+	if (walk->freed >= walk->enough)
 		return reclaim_pass_by(&folio->lru, list, lock, walk);
-	walk->met++;
 	if (!mutex_trylock(&b->lock))
 		return LRU_SKIP;
 	if (b->referenced) {
@@ -257,53 +241,85 @@ static unsigned long reclaim_shrink(enum dph_lru_list list,
 	return freed;
 }
 
-/* So often a list is walked at most for one user's blocks. */
-#define RECLAIM_ROUNDS	16U
-
-/*
- * The second round is for blocks that got a second chance.
- *
- * A round is as long as the list. But all who walk it for a user move what they pass
- * by to the tail. So while others do, one may meet some blocks twice and others not
- * at all: a user's own, which must not be missed, are counted.
- */
-static bool reclaim_met_all(const struct reclaim_walk *walk, unsigned int round)
+/* Lock the block that has a reservation, and keep its region. */
+static bool reclaim_take(struct list_head *item)
 {
-	unsigned long own;
+	struct dph_folio *folio = container_of(item, struct dph_folio,
+					       reserved);
+	struct dph_block *b = folio->owner;
 
-	if (!walk->user)
-		return round == 2;
-	own = atomic_long_read(&walk->user->reserved);
-	return !own || (round >= 2 && walk->met >= 2 * own) ||
-	       round == RECLAIM_ROUNDS || fatal_signal_pending(current);
+	if (!mutex_trylock(&b->lock))
+		return false;
+	if (!b->referenced && dph_region_get(dph_region_of_space(b->space)))
+		return true;
+	b->referenced = false;
+	mutex_unlock(&b->lock);
+	return false;
+}
+
+/* One of the user's own reservations. Returns the pages that were given back. */
+static unsigned long reclaim_one_of(struct dph_user *user)
+{
+	struct list_head *item = dph_user_next_reserved(user, reclaim_take);
+	unsigned long freed = 0;
+	struct dph_region *r;
+	struct dph_block *b;
+
+	if (!item)
+		return 0;
+	b = container_of(item, struct dph_folio, reserved)->owner;
+	r = dph_region_of_space(b->space);
+	if (reclaim_worth_it(b))
+		freed = reclaim_break_up(b, r);
+	dph_block_relist(b);
+	mutex_unlock(&b->lock);
+	dph_region_put(r);
+	return freed;
+}
+
+/* Each is looked at twice at most, for those that get a second chance. */
+static unsigned long reclaim_own(struct dph_user *user)
+{
+	unsigned long left = 2 * dph_user_reserved(user), freed = 0;
+
+	for (; left && !freed && !fatal_signal_pending(current); left--) {
+		freed = reclaim_one_of(user);
+		cond_resched();
+	}
+	return freed;
+}
+
+static unsigned long reclaim_anybodys(void)
+{
+	struct reclaim_walk walk = { .enough = DPH_BLOCK_PAGES };
+
+	dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
+	if (!walk.freed) /* once more, for those that got a second chance */
+		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
+	return walk.freed;
 }
 
 unsigned long dph_reclaim_make_room(struct dph_user *user)
 {
-	struct reclaim_walk walk = {
-		.user = user,
-		.enough = DPH_BLOCK_PAGES,
-	};
-	long before = dph_gate_enter(&reclaim_room);
+	unsigned long own, freed;
 	struct dph_gate *gate;
-	unsigned long freed;
-	unsigned int round;
+	long before;
 	int nid;
 
-	for (round = 0; !walk.freed && !reclaim_met_all(&walk, round); round++)
-		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
-	freed = dph_gate_leave(&reclaim_room, before, walk.freed);
-	/* What others gave back is no help at a user's own limit. */
-	if (user)
-		return walk.freed;
+	if (user && !dph_user_reserved(user))
+		return 0;
+	before = dph_gate_enter(&reclaim_room);
+	own = user ? reclaim_own(user) : reclaim_anybodys();
+	freed = dph_gate_leave(&reclaim_room, before, own);
 	/* A shrinker may have the last blocks, and give them back in a moment. */
 	for_each_online_node(nid) {
-		if (freed)
+		if (user ? own : freed)
 			break;
 		gate = &reclaim_nodes[nid];
 		freed = dph_gate_await(gate, dph_gate_freed(gate));
 	}
-	return freed;
+	/* What others gave back is no help at a user's own limit. */
+	return user ? own : freed;
 }
 
 static unsigned long reclaim_count_reserved(struct shrinker *s,

@@ -24,10 +24,11 @@
  * @trust:	how right its guesses were; a race may lose a count, which does
  *		no harm
  * @forked:	has relatives, or had: pages may be shared. Set with
- *		mmap_lock held for write
+ *		mmap_lock held for write; a fault may read it with its VMA's lock
+ *		only. It may be cleared then, and both values are right
  * @forks:	how often that was set; with mmap_lock held for write
- * @opened:	how many VMAs have come by a split or a move; with mmap_lock held
- *		for write
+ * @opened:	how many watched VMAs have come by a split or a move; with
+ *		mmap_lock held for write
  * @counts:	its events
  */
 struct dph_space {

@@ -13,6 +13,8 @@
 
 static DEFINE_HASHTABLE(user_table, 6);
 static DEFINE_SPINLOCK(user_lock);	/* guards the table and its links */
+/* Guards all users' lists of reservations. Inside it nobody waits for a lock. */
+static DEFINE_SPINLOCK(user_reserved_lock);
 
 struct dph_user *dph_user_get(struct dph_user *user)
 {
@@ -42,6 +44,7 @@ struct dph_user *dph_user_current(void)
 	fresh->uid = uid;
 	INIT_LIST_HEAD(&fresh->held);
 	INIT_LIST_HEAD(&fresh->held_link);
+	INIT_LIST_HEAD(&fresh->reserved);
 
 	spin_lock(&user_lock);
 	user = user_find(uid);
@@ -59,8 +62,49 @@ void dph_user_put(struct dph_user *user)
 {
 	spin_lock(&user_lock);
 	if (refcount_dec_and_test(&user->ref)) {
+		WARN_ON_ONCE(!list_empty(&user->reserved));
 		hash_del(&user->link);
 		kfree(user);
 	}
 	spin_unlock(&user_lock);
+}
+
+void dph_user_reserve(struct dph_user *user, struct list_head *item)
+{
+	spin_lock(&user_reserved_lock);
+	list_add_tail(item, &user->reserved);
+	WRITE_ONCE(user->nr_reserved, user->nr_reserved + 1);
+	spin_unlock(&user_reserved_lock);
+}
+
+void dph_user_unreserve(struct dph_user *user, struct list_head *item)
+{
+	if (list_empty(item))
+		return;
+	spin_lock(&user_reserved_lock);
+	list_del_init(item);
+	WRITE_ONCE(user->nr_reserved, user->nr_reserved - 1);
+	spin_unlock(&user_reserved_lock);
+}
+
+unsigned long dph_user_reserved(const struct dph_user *user)
+{
+	return READ_ONCE(user->nr_reserved);
+}
+
+struct list_head *
+dph_user_next_reserved(struct dph_user *user,
+		       bool (*take)(struct list_head *item))
+{
+	struct list_head *item = NULL;
+
+	spin_lock(&user_reserved_lock);
+	if (!list_empty(&user->reserved)) {
+		item = user->reserved.next;
+		list_move_tail(item, &user->reserved);
+		if (!take(item))
+			item = NULL;
+	}
+	spin_unlock(&user_reserved_lock);
+	return item;
 }

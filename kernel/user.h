@@ -21,8 +21,8 @@
  *		held.c's
  * @held_folios: how many of them; held.c's
  * @held_link:	in the list of users who have any; held.c's
- * @reserved:	how many of the user's folios are on the list of reservations;
- *		block.c counts
+ * @reserved:	what block.c lists as the user's reservations; user.c's lock
+ * @nr_reserved: how many
  */
 struct dph_user {
 	struct hlist_node link;
@@ -33,7 +33,8 @@ struct dph_user {
 	struct list_head held;
 	unsigned long held_folios;
 	struct list_head held_link;
-	atomic_long_t reserved;
+	struct list_head reserved;
+	unsigned long nr_reserved;
 };
 
 /**
@@ -56,5 +57,42 @@ struct dph_user *dph_user_get(struct dph_user *user);
  * @user:	gone afterwards if it was the last
  */
 void dph_user_put(struct dph_user *user);
+
+/**
+ * dph_user_reserve() - a reservation of the user's has come
+ * @user:	the user
+ * @item:	its link; goes to the end of the list
+ *
+ * Context: any; takes the lists' lock.
+ */
+void dph_user_reserve(struct dph_user *user, struct list_head *item);
+
+/**
+ * dph_user_unreserve() - one has gone
+ * @user:	the user
+ * @item:	its link, which is empty afterwards. If it is before, nothing happens
+ *
+ * Context: as dph_user_reserve().
+ */
+void dph_user_unreserve(struct dph_user *user, struct list_head *item);
+
+/**
+ * dph_user_reserved() - how many reservations has the user?
+ * @user:	the user
+ *
+ * Return: the number, which may be old
+ */
+unsigned long dph_user_reserved(const struct dph_user *user);
+
+/**
+ * dph_user_next_reserved() - take the first, which goes to the end of the list
+ * @user:	the user
+ * @take:	called for it with the lists' lock held
+ *
+ * Return: its link if @take said true; else NULL
+ */
+struct list_head *
+dph_user_next_reserved(struct dph_user *user,
+		       bool (*take)(struct list_head *item));
 
 #endif /* DPH_USER_H */

@@ -77,8 +77,9 @@ static void vma_unwatch_writes(struct vm_area_struct *vma)
  * has it from us alone.
  *
  * While some VMAs are watched and others not, all is as after a fork of some of
- * them (fault_is_write()). A VMA that has come, or moved to where the walk has
- * been, makes it begin anew.
+ * them (fault_is_write()). A watched VMA that has come, or moved to where the walk
+ * may have been, makes it begin anew. What mremap moves there and joins to another
+ * VMA at once stays watched until the next fork, which only costs faults.
  */
 bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s)
 {
@@ -103,7 +104,7 @@ bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s)
 		vma_start_write(vma);
 		vma_unwatch_writes(vma);
 	}
-	r->space.forked = false;
+	WRITE_ONCE(r->space.forked, false);
 	return true;
 }
 
@@ -140,9 +141,9 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 
 	vma->vm_private_data = &child->space;
 	dph_vmas_opened(&child->space.vmas, vma);
-	parent->space.forked = true;
+	WRITE_ONCE(parent->space.forked, true);
 	parent->space.forks++;
-	child->space.forked = true;
+	WRITE_ONCE(child->space.forked, true);
 	child->space.forks++;
 	vma_watch_writes(vma);
 	/* Before 6.9 dup_mmap() copies entries, if any, before it calls open. */
@@ -162,7 +163,7 @@ static void vma_open(struct vm_area_struct *vma)
 	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
 
 	if (vma->vm_mm == r->member.mm) {
-		r->space.opened++;
+		r->space.opened += !!vma->vm_ops->page_mkwrite;
 		dph_vmas_opened(&r->space.vmas, vma);
 		dph_family_vma_opened(r->family, &r->member);
 	} else {

@@ -249,12 +249,15 @@ static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
 	return settled;
 }
 
-enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_LATER };
+enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_BUSY };
 
 /*
- * One step of dph_vma_settle(). If VMAs come and go too fast for it, or somebody
- * holds mmap_lock, the rest is for later.
+ * So many steps are made at one visit: enough for a process with half a million
+ * VMAs, but one whose VMAs come and go must not keep us for ever.
  */
+#define WORKER_SETTLE_STEPS	1000U
+
+/* One step of dph_vma_settle(); or none, if somebody holds mmap_lock. */
 static enum worker_step worker_settle_vmas(struct dph_region *r,
 					   struct mm_struct *mm,
 					   struct dph_vma_settling *s)
@@ -263,10 +266,10 @@ static enum worker_step worker_settle_vmas(struct dph_region *r,
 
 	/* Newer kernels can't try it. Hardly ever it is taken in between. */
 	if (rwsem_is_locked(&mm->mmap_lock))
-		return WORKER_LATER;
+		return WORKER_BUSY;
 	mmap_write_lock(mm);
 	if (dph_vmas_walkable(mm) && !dph_vma_settle(r, s))
-		step = s->addr ? WORKER_AGAIN : WORKER_LATER;
+		step = WORKER_AGAIN;
 	mmap_write_unlock(mm);
 	return step;
 }
@@ -283,6 +286,7 @@ static bool worker_settle(struct dph_region *r)
 	};
 	enum worker_step step = WORKER_AGAIN;
 	struct sched_attr was;
+	unsigned int steps;
 	struct mm_struct *mm;
 	struct dph_block *b;
 	unsigned long idx;
@@ -297,8 +301,11 @@ static bool worker_settle(struct dph_region *r)
 			return false;
 		worker_rest();
 	}
-	/* Its process may want to end between two steps. */
-	while (step == WORKER_AGAIN && !kthread_should_stop()) {
+	/* Its process may want to end between two steps, so none has it for long. */
+	for (steps = 0; step != WORKER_DONE && steps < WORKER_SETTLE_STEPS &&
+	     !kthread_should_stop(); steps++) {
+		if (step == WORKER_BUSY)
+			schedule_timeout_idle(1);
 		mm = dph_region_mm(r);
 		if (!mm)
 			return true;
@@ -308,7 +315,7 @@ static bool worker_settle(struct dph_region *r)
 		mmput_async(mm);
 		worker_rest();
 	}
-	return step != WORKER_LATER;
+	return step == WORKER_DONE;
 }
 
 static void worker_do_region(struct dph_region *r)

@@ -112,6 +112,7 @@ class CachedKernel:
         which takes longer than all the rest of a boot."""
         kernel = unpack_image(self.image())
         fresh = self.root / "vmlinux.new"
+        fresh.unlink(missing_ok=True)
         if kernel and b"CONFIG_PVH=y" in self.config():
             fresh.write_bytes(kernel)
         else:

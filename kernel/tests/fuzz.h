@@ -83,7 +83,7 @@ struct shared {
 	double begin_ms; /* now_ms() when the first thread started */
 	atomic_bool stop, failed;
 	atomic_uint threads; /* of the first process, that have not ended */
-	atomic_ulong calls, forks, checked, lost, again, values;
+	atomic_ulong calls, forks, checked, lost, again, values, balanced;
 	atomic_ulong tried[OPS_MAX], succeeded[OPS_MAX]; /* by kind of operation */
 };
 

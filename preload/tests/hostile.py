@@ -3,7 +3,7 @@
 system calls or descriptors, with privileges, beside other libraries, in a memory cgroup,
 under gdb and valgrind.
 
-Usage: hostile.py HOSTILE COUNTING_LIBRARY LINKED STATIC SANITIZED... [--cxx PLUGIN PROGRAM...]
+Usage: hostile.py HOSTILE COUNTING_LIBRARY LINKED STATIC SANITIZED... --cxx [PLUGIN PROGRAM...]
 """
 
 import os
@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 from preloaded import LIBRARY, PATH, run  # noqa: E402
 from tap import done, ok  # noqa: E402
 
-WORDS = " ".join(sys.argv[1:]).partition(" --cxx ")
-HOSTILE, COUNTING, LINKED, STATIC, *SANITIZED = map(os.path.abspath, WORDS[0].split())
-CXX = list(map(os.path.abspath, WORDS[2].split()))
+AT = sys.argv.index("--cxx")
+HOSTILE, COUNTING, LINKED, STATIC, *SANITIZED = map(os.path.abspath, sys.argv[1:AT])
+CXX = list(map(os.path.abspath, sys.argv[AT + 1:]))
 
 
 def right(result, lines=1):
