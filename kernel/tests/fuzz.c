@@ -15,10 +15,10 @@
  *   uffd-unregister	that userfaultfd can let go of memory; 6.12 stops with a BUG
  *   nodes		a second memory node
  *
- * Usage: fuzz [SECONDS [SEED [inject] [lacks=FEATURE,...] [only=TEXT]]]. With
- * "inject", allocations fail at random (fuzz_fail.h). With "only", operations are
- * made whose names have TEXT in them, and plain reads and writes. Needs root, in a
- * guest (scripts/vm).
+ * Usage: fuzz [SECONDS [SEED [inject] [lacks=FEATURE,...] [only=TEXT] [calls=N]]].
+ * With "inject", allocations fail at random (fuzz_fail.h). With "only", operations
+ * are made whose names have TEXT in them, and plain reads and writes. With "calls" it
+ * ends sooner, when it has made so many. Needs root, in a guest (scripts/vm).
  */
 #include "fuzz.h"
 
@@ -30,6 +30,7 @@ int main(int argc, char **argv);
 
 static const char *lacking = ""; /* features, separated by commas */
 static const char *only = "";
+static unsigned long enough = -1; /* calls */
 
 bool fuzz_wants(const char *operation)
 {
@@ -90,7 +91,7 @@ static void run_threads(unsigned int seconds, unsigned long seed)
 		must(!pthread_create(&t, NULL, life_of_thread, &slices[i]));
 		pthread_detach(t);
 	}
-	for (unsigned int i = 0; i < seconds && !atomic_load(&shared->stop); i++)
+	for (unsigned int i = 0; i < seconds && !atomic_load(&shared->stop) && atomic_load(&shared->calls) < enough; i++)
 		sleep(1);
 	atomic_store(&shared->stop, true);
 	/* Not pthread_join(): it relies on a write by the kernel, which may fail. */
@@ -114,8 +115,10 @@ int main(int argc, char **argv)
 			lacking = argv[i] + 6;
 		else if (!strncmp(argv[i], "only=", 5))
 			only = argv[i] + 5;
+		else if (!strncmp(argv[i], "calls=", 6))
+			enough = strtoul(argv[i] + 6, NULL, 0);
 		else
-			bail("%s: not \"inject\", \"lacks=FEATURE,...\" or \"only=TEXT\"", argv[i]);
+			bail("%s: not \"inject\", \"lacks=FEATURE,...\", \"only=TEXT\" or \"calls=N\"", argv[i]);
 	}
 	/* The kernel writes to a thread's rseq area. If that finds no memory, it sends SIGSEGV. */
 	if (fail_injecting && !getenv("GLIBC_TUNABLES")) {
