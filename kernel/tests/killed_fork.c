@@ -137,19 +137,6 @@ static unsigned int go_on(unsigned int round, bool discards)
 	return wrong + known_wrong(&k);
 }
 
-/* No relative: it makes the shrinkers go over all blocks again and again. */
-static pid_t start_shrinking(void)
-{
-	pid_t pid = fork_now();
-
-	if (pid)
-		return pid;
-	for (;;) {
-		drop_caches();
-		usleep(3000);
-	}
-}
-
 /* A relative whose children come and go, so that the background thread looks at all of the family. */
 static pid_t start_visits(void)
 {
@@ -195,7 +182,7 @@ int main(int argc, char **argv)
 	must(told != MAP_FAILED && !write_to(PARAMS "pool_mib", "0"));
 	/* What a victim leaves becomes a child of ours. */
 	must(!prctl(PR_SET_CHILD_SUBREAPER, 1));
-	shrinking = start_shrinking();
+	shrinking = start_shrinking(3000);
 	must(!kill(shrinking, SIGSTOP));
 	fill();
 	before = stat_of("bytes");

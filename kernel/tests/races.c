@@ -96,19 +96,6 @@ static int child(void)
 	return 0;
 }
 
-/* A process that makes the shrinkers go over all of their lists again and again. */
-static pid_t start_shrinking(void)
-{
-	pid_t pid = fork_now();
-
-	if (pid)
-		return pid;
-	for (;;) {
-		drop_caches();
-		usleep(15000);
-	}
-}
-
 static bool enough(void)
 {
 	return forks >= ENOUGH_FORKS && writes >= ENOUGH_WRITES && discards >= ENOUGH_DISCARDS;
@@ -119,7 +106,7 @@ int main(int argc, char **argv)
 	long seconds = argc > 1 ? atol(argv[1]) : 60;
 	time_t end = time(NULL) + seconds;
 	pthread_t thread[THREADS + 1];
-	pid_t shrinking = start_shrinking();
+	pid_t shrinking = start_shrinking(15000);
 	unsigned long reclaims = stat_of("reclaims"), folds = stat_of("folds");
 
 	p = map((BLOCKS + 1) * BLOCK, 50);

@@ -167,14 +167,6 @@ static void relatives(void)
 #define BLOCKS_SHARED 200UL
 #define VISITS 20U
 
-static bool idle_now(void)
-{
-	unsigned long ran = thread_ran_ns();
-
-	usleep(200000);
-	return thread_ran_ns() == ran;
-}
-
 /* CPU time of the thread for a child that comes, writes a page and goes. With @fresh, it shares
  * with its parent a block that no sibling has, as each time the parent has begun a new one. */
 static unsigned long per_visit(char *p, unsigned int siblings, char *fresh)
@@ -185,7 +177,7 @@ static unsigned long per_visit(char *p, unsigned int siblings, char *fresh)
 	fflush(stdout);
 	for (unsigned int i = 0; i < siblings; i++)
 		pids[i] = idle_child();
-	must(becomes(idle_now()));
+	must(becomes(thread_idle_for(200000)));
 	ran = thread_ran_ns();
 	for (unsigned int i = 0; i < VISITS; i++) {
 		pid_t pid;
@@ -201,7 +193,7 @@ static unsigned long per_visit(char *p, unsigned int siblings, char *fresh)
 		must(waitpid(pid, NULL, 0) == pid);
 		usleep(500000); /* guest time, in which the thread does what it has to */
 	}
-	must(becomes(idle_now()));
+	must(becomes(thread_idle_for(200000)));
 	ran = thread_ran_ns() - ran;
 	end(pids, siblings);
 	return ran / VISITS;

@@ -85,18 +85,7 @@ static pid_t other(void)
 /* Its reservations that are whole. */
 static unsigned long folios_of(pid_t pid)
 {
-	const unsigned long blocks = OTHERS;
-	struct dphuge_block block[OTHERS];
-	struct dphuge_blocks arg = { .size = sizeof(arg), .count = blocks, .addr = (uintptr_t)others_memory,
-				     .blocks = (uintptr_t)block, .pid = pid };
-	unsigned long n = 0;
-	int fd = device();
-
-	must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg) && arg.count == blocks);
-	close(fd);
-	for (unsigned long b = 0; b < blocks; b++)
-		n += block[b].state & DPHUGE_BLOCK_FOLIO && !block[b].single;
-	return n;
+	return whole_reservations(pid, others_memory, OTHERS);
 }
 
 static void own_limit(void)

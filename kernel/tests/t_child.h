@@ -74,6 +74,19 @@ static inline pid_t sleeping_child(void)
 	return pid;
 }
 
+/* No relative of what is mapped later: it makes the shrinkers go over all of their lists, each time after @us. */
+static inline pid_t start_shrinking(unsigned int us)
+{
+	pid_t pid = fork_now();
+
+	if (pid)
+		return pid;
+	for (;;) {
+		drop_caches();
+		usleep(us);
+	}
+}
+
 static inline void kill_child(pid_t pid)
 {
 	must(!kill(pid, SIGKILL));

@@ -55,18 +55,35 @@ static inline struct dphuge_info info_of(const void *p)
 }
 
 /*
- * The state of up to @count blocks from @p on. Return how many there are, or
- * -errno.
+ * The state of up to @count blocks of the process @pid (0: this one) from @p on. Return
+ * how many there are, or -errno.
  */
-static inline int blocks_of(const void *p, struct dphuge_block *blocks, unsigned int count)
+static inline int blocks_of_process(pid_t pid, const void *p, struct dphuge_block *blocks, unsigned int count)
 {
 	struct dphuge_blocks arg = { .size = sizeof(arg), .count = count, .addr = (uintptr_t)p,
-				     .blocks = (uintptr_t)blocks };
+				     .blocks = (uintptr_t)blocks, .pid = pid };
 	int fd = device();
 	int err = ioctl(fd, DPHUGE_IOC_BLOCKS, &arg) ? errno : 0;
 
 	close(fd);
 	return err ? -err : (int)arg.count;
+}
+
+static inline int blocks_of(const void *p, struct dphuge_block *blocks, unsigned int count)
+{
+	return blocks_of_process(0, p, blocks, count);
+}
+
+/* How many of @count blocks of the process @pid, from @p on, have their reservation whole. */
+static inline unsigned long whole_reservations(pid_t pid, const void *p, unsigned long count)
+{
+	struct dphuge_block block[count];
+	unsigned long n = 0;
+
+	must(blocks_of_process(pid, p, block, count) == (int)count);
+	for (unsigned long b = 0; b < count; b++)
+		n += block[b].state & DPHUGE_BLOCK_FOLIO && !block[b].single;
+	return n;
 }
 
 /* The device holds nothing once all mappings are gone. The end of a process takes a moment. */

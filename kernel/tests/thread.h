@@ -66,4 +66,13 @@ static inline void thread_field(const char *file, const char *field, char *value
 		bail("no %s in %s", field, path);
 }
 
+/* Hasn't it run for so long? */
+static inline bool thread_idle_for(unsigned int us)
+{
+	unsigned long ran = thread_ran_ns();
+
+	usleep(us);
+	return thread_ran_ns() == ran;
+}
+
 #endif /* DPH_TEST_THREAD_H */

@@ -135,19 +135,9 @@ static pid_t start_bystander(void)
 }
 
 /* The bystander's reservations that are whole. */
-static unsigned int whole(pid_t pid)
+static unsigned long whole(pid_t pid)
 {
-	static struct dphuge_block block[RESERVATIONS];
-	struct dphuge_blocks arg = { .size = sizeof(arg), .count = RESERVATIONS, .addr = (uintptr_t)seen->bystander_memory,
-				     .blocks = (uintptr_t)block, .pid = pid };
-	unsigned int n = 0;
-	int fd = device();
-
-	must(!ioctl(fd, DPHUGE_IOC_BLOCKS, &arg) && arg.count == RESERVATIONS);
-	close(fd);
-	for (unsigned long b = 0; b < RESERVATIONS; b++)
-		n += block[b].state & DPHUGE_BLOCK_FOLIO && !block[b].single;
-	return n;
+	return whole_reservations(pid, seen->bystander_memory, RESERVATIONS);
 }
 
 enum kind { FILL, SPARSE, MIXED, KILLED };
@@ -239,7 +229,7 @@ int main(void)
 	must(whole(bystander) == RESERVATIONS && !write_to(PARAMS "user_limit_mib", LIMIT_MIB));
 	for (enum kind kind = FILL; kind <= KILLED; kind++) {
 		at_once(kind, what[kind]);
-		ok(whole(bystander) == RESERVATIONS, "%s: another user's reservations stay: %u of %lu", what[kind],
+		ok(whole(bystander) == RESERVATIONS, "%s: another user's reservations stay: %lu of %lu", what[kind],
 		   whole(bystander), RESERVATIONS);
 	}
 	must(!write_to(PARAMS "user_limit_mib", "0"));
