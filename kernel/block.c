@@ -41,7 +41,7 @@ static enum dph_lru_list block_list(const struct dph_folio *folio)
  */
 static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
 {
-	if (folio->user && list != DPH_LRU_RESERVED)
+	if (list != DPH_LRU_RESERVED)
 		dph_user_unreserve(folio->user, &folio->reserved);
 	if (list == folio->list)
 		return;

@@ -23,7 +23,7 @@ struct dph_block;
  * @lru:	in the list @list; that list's own lock
  * @list:	the enum dph_lru_list it is on, see block.c. In the pool, the
  *		pool's business
- * @reserved:	in its user's list of reservations, see block.c; the user's lock.
+ * @reserved:	in its user's list of reservations, see block.c; user.c's lock.
  *		It comes and goes where @list does
  * @owner:	the block that has it alone, while @list is for reclaim
  * @zeroed:	the allocator, or the pool, has cleared it; constant

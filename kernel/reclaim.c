@@ -171,6 +171,20 @@ static enum lru_status reclaim_pass_by(struct list_head *item,
 	return DPH_COMPAT_LRU_STOP;
 }
 
+/* The block is locked, and its region held: both end. Returns the pages that this gives back. */
+static unsigned long reclaim_block(struct dph_block *b, struct dph_region *r)
+{
+	unsigned long freed = 0;
+
+	if (reclaim_worth_it(b))
+		freed = reclaim_break_up(b, r);
+	dph_block_relist(b);
+	mutex_unlock(&b->lock);
+	dph_region_put(r);
+	cond_resched();
+	return freed;
+}
+
 static enum lru_status reclaim_folio(struct dph_folio *folio,
 				     struct list_lru_one *list,
 				     spinlock_t *lock,
@@ -198,13 +212,7 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 	dph_block_isolated(b);
 	spin_unlock(lock);
 
-	if (reclaim_worth_it(b))
-		walk->freed += reclaim_break_up(b, r);
-	dph_block_relist(b);
-	mutex_unlock(&b->lock);
-	dph_region_put(r);
-	cond_resched();
-
+	walk->freed += reclaim_block(b, r);
 	dph_compat_lru_relock(lock);
 	return LRU_REMOVED_RETRY;
 }
@@ -261,20 +269,12 @@ static bool reclaim_take(struct list_head *item)
 static unsigned long reclaim_one_of(struct dph_user *user)
 {
 	struct list_head *item = dph_user_next_reserved(user, reclaim_take);
-	unsigned long freed = 0;
-	struct dph_region *r;
 	struct dph_block *b;
 
 	if (!item)
 		return 0;
 	b = container_of(item, struct dph_folio, reserved)->owner;
-	r = dph_region_of_space(b->space);
-	if (reclaim_worth_it(b))
-		freed = reclaim_break_up(b, r);
-	dph_block_relist(b);
-	mutex_unlock(&b->lock);
-	dph_region_put(r);
-	return freed;
+	return reclaim_block(b, dph_region_of_space(b->space));
 }
 
 /* Each is looked at twice at most, for those that get a second chance. */

@@ -79,6 +79,7 @@ void dph_user_reserve(struct dph_user *user, struct list_head *item)
 
 void dph_user_unreserve(struct dph_user *user, struct list_head *item)
 {
+	/* Only the caller adds and removes it. Who moves it leaves it linked. */
 	if (list_empty(item))
 		return;
 	spin_lock(&user_reserved_lock);
