@@ -73,17 +73,6 @@ static inline void dph_compat_lru_del(struct list_lru *lru,
 #define dph_compat_lru_relock(lock)	do { } while (0)
 #endif
 
-/*
- * A callback's "no more of this list", which came in 6.8. Since 6.13 the callback
- * returns it without the lock, as LRU_RETRY (__list_lru_walk_one(); the header's
- * comment says otherwise).
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
-#define DPH_COMPAT_LRU_STOP	LRU_RETRY
-#else
-#define DPH_COMPAT_LRU_STOP	LRU_STOP
-#endif
-
 /**
  * dph_compat_memcg_tryget() - mem_cgroup_tryget(), which came in 6.3
  * @memcg:	not NULL

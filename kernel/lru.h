@@ -125,14 +125,6 @@ void dph_lru_shrink(enum dph_lru_list list, struct shrink_control *sc,
 		    list_lru_walk_cb walk, void *arg);
 
 /**
- * dph_lru_walk() - walk all of a list once
- * @list:	which list
- * @walk:	called for each object with the list's lock held
- * @arg:	passed to @walk
- */
-void dph_lru_walk(enum dph_lru_list list, list_lru_walk_cb walk, void *arg);
-
-/**
  * dph_lru_walk_node() - walk a node's part of a list
  * @list:	which list
  * @nid:	the node

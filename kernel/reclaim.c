@@ -134,43 +134,6 @@ static bool reclaim_worth_it(struct dph_block *b)
 	return reclaim_mostly_zero(b);
 }
 
-/*
- * struct reclaim_walk - one walk of a list
- * @enough:	when so many pages are freed, the rest is left alone
- * @freed:	pages that were given back
- * @passed:	blocks that were left alone
- */
-struct reclaim_walk {
-	unsigned long enough;
-	unsigned long freed;
-	unsigned int passed;
-};
-
-#define RECLAIM_PASS_BY	32	/* under the list's lock */
-
-/*
- * The rest may be many, and all who allocate need the list's lock: so it is
- * dropped now and then. The walk then begins anew at the head of the list, hence
- * each goes to the tail.
- */
-static enum lru_status reclaim_pass_by(struct list_head *item,
-				       struct list_lru_one *list,
-				       spinlock_t *lock,
-				       struct reclaim_walk *walk)
-	__must_hold(lock)
-{
-	if (DPH_COMPAT_LRU_STOP == LRU_RETRY) {
-		if (++walk->passed % RECLAIM_PASS_BY)
-			return LRU_ROTATE;
-		list_move_tail(item, &list->list);
-	}
-	/* Both end with the lock as it is after a drop: since 6.13 without it. */
-	spin_unlock(lock);
-	cond_resched();
-	dph_compat_lru_relock(lock);
-	return DPH_COMPAT_LRU_STOP;
-}
-
 /* The block is locked, and its region held: both end. Returns the pages that this gives back. */
 static unsigned long reclaim_block(struct dph_block *b, struct dph_region *r)
 {
@@ -187,16 +150,13 @@ static unsigned long reclaim_block(struct dph_block *b, struct dph_region *r)
 
 static enum lru_status reclaim_folio(struct dph_folio *folio,
 				     struct list_lru_one *list,
-				     spinlock_t *lock,
-				     struct reclaim_walk *walk)
+				     spinlock_t *lock, unsigned long *freed)
 	__must_hold(lock)
 {
 	/* It stays the owner, and has a region, while this is on the list. */
 	struct dph_block *b = folio->owner;
 	struct dph_region *r = dph_region_of_space(b->space);
 
-	if (walk->freed >= walk->enough)
-		return reclaim_pass_by(&folio->lru, list, lock, walk);
 	if (!mutex_trylock(&b->lock))
 		return LRU_SKIP;
 	if (b->referenced) {
@@ -212,17 +172,17 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 	dph_block_isolated(b);
 	spin_unlock(lock);
 
-	walk->freed += reclaim_block(b, r);
+	*freed += reclaim_block(b, r);
 	dph_compat_lru_relock(lock);
 	return LRU_REMOVED_RETRY;
 }
 
 static enum lru_status reclaim_one(struct list_head *item,
 				   struct list_lru_one *list,
-				   DPH_COMPAT_LRU_LOCK_ARG void *walk)
+				   DPH_COMPAT_LRU_LOCK_ARG void *freed)
 {
 	return reclaim_folio(container_of(item, struct dph_folio, lru), list,
-			     DPH_COMPAT_LRU_LOCK(list), walk);
+			     DPH_COMPAT_LRU_LOCK(list), freed);
 }
 
 /*
@@ -238,13 +198,12 @@ static unsigned long reclaim_shrink(enum dph_lru_list list,
 				    struct shrink_control *sc)
 {
 	struct dph_gate *gate = &reclaim_nodes[sc->nid];
-	struct reclaim_walk walk = { .enough = ULONG_MAX };
 	long before = dph_gate_enter(gate);
-	unsigned long freed;
+	unsigned long freed = 0;
 
 	sc->nr_to_scan = max(sc->nr_to_scan, RECLAIM_SCAN_MIN);
-	dph_lru_shrink(list, sc, reclaim_one, &walk);
-	freed = dph_gate_leave(gate, before, walk.freed);
+	dph_lru_shrink(list, sc, reclaim_one, &freed);
+	freed = dph_gate_leave(gate, before, freed);
 	dph_compat_account_reclaimed(freed);
 	return freed;
 }
@@ -289,14 +248,23 @@ static unsigned long reclaim_own(struct dph_user *user)
 	return freed;
 }
 
+/*
+ * Whoever has reservations, on whichever node and in whichever cgroup they
+ * stand, until one of them gives something back. The users take turns.
+ */
 static unsigned long reclaim_anybodys(void)
 {
-	struct reclaim_walk walk = { .enough = DPH_BLOCK_PAGES };
+	unsigned long left = dph_user_reservers(), freed = 0;
+	struct dph_user *user;
 
-	dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
-	if (!walk.freed) /* once more, for those that got a second chance */
-		dph_lru_walk(DPH_LRU_RESERVED, reclaim_one, &walk);
-	return walk.freed;
+	for (; left && !freed && !fatal_signal_pending(current); left--) {
+		user = dph_user_next_reserver();
+		if (!user)
+			break;
+		freed = reclaim_own(user);
+		dph_user_put(user);
+	}
+	return freed;
 }
 
 unsigned long dph_reclaim_make_room(struct dph_user *user)

@@ -13,8 +13,14 @@
 
 static DEFINE_HASHTABLE(user_table, 6);
 static DEFINE_SPINLOCK(user_lock);	/* guards the table and its links */
-/* Guards all users' lists of reservations. Inside it nobody waits for a lock. */
+/*
+ * Guards all users' lists of reservations, and the list of users who have any.
+ * Inside it nobody waits for a lock. Who is on that list has a region, and so a
+ * reference.
+ */
 static DEFINE_SPINLOCK(user_reserved_lock);
+static LIST_HEAD(user_reservers);
+static unsigned long user_nr_reservers;
 
 struct dph_user *dph_user_get(struct dph_user *user)
 {
@@ -45,6 +51,7 @@ struct dph_user *dph_user_current(void)
 	INIT_LIST_HEAD(&fresh->held);
 	INIT_LIST_HEAD(&fresh->held_link);
 	INIT_LIST_HEAD(&fresh->reserved);
+	INIT_LIST_HEAD(&fresh->reserver);
 
 	spin_lock(&user_lock);
 	user = user_find(uid);
@@ -72,6 +79,10 @@ void dph_user_put(struct dph_user *user)
 void dph_user_reserve(struct dph_user *user, struct list_head *item)
 {
 	spin_lock(&user_reserved_lock);
+	if (list_empty(&user->reserved)) {
+		list_add_tail(&user->reserver, &user_reservers);
+		WRITE_ONCE(user_nr_reservers, user_nr_reservers + 1);
+	}
 	list_add_tail(item, &user->reserved);
 	WRITE_ONCE(user->nr_reserved, user->nr_reserved + 1);
 	spin_unlock(&user_reserved_lock);
@@ -85,6 +96,10 @@ void dph_user_unreserve(struct dph_user *user, struct list_head *item)
 	spin_lock(&user_reserved_lock);
 	list_del_init(item);
 	WRITE_ONCE(user->nr_reserved, user->nr_reserved - 1);
+	if (list_empty(&user->reserved)) {
+		list_del_init(&user->reserver);
+		WRITE_ONCE(user_nr_reservers, user_nr_reservers - 1);
+	}
 	spin_unlock(&user_reserved_lock);
 }
 
@@ -108,4 +123,24 @@ dph_user_next_reserved(struct dph_user *user,
 	}
 	spin_unlock(&user_reserved_lock);
 	return item;
+}
+
+unsigned long dph_user_reservers(void)
+{
+	return READ_ONCE(user_nr_reservers);
+}
+
+struct dph_user *dph_user_next_reserver(void)
+{
+	struct dph_user *user;
+
+	spin_lock(&user_reserved_lock);
+	user = list_first_entry_or_null(&user_reservers, struct dph_user,
+					reserver);
+	if (user) {
+		list_move_tail(&user->reserver, &user_reservers);
+		dph_user_get(user);
+	}
+	spin_unlock(&user_reserved_lock);
+	return user;
 }

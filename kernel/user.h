@@ -23,6 +23,7 @@
  * @held_link:	in the list of users who have any; held.c's
  * @reserved:	what block.c lists as the user's reservations; user.c's lock
  * @nr_reserved: how many
+ * @reserver:	in the list of users who have any; user.c's
  */
 struct dph_user {
 	struct hlist_node link;
@@ -35,6 +36,7 @@ struct dph_user {
 	struct list_head held_link;
 	struct list_head reserved;
 	unsigned long nr_reserved;
+	struct list_head reserver;
 };
 
 /**
@@ -94,5 +96,19 @@ unsigned long dph_user_reserved(const struct dph_user *user);
 struct list_head *
 dph_user_next_reserved(struct dph_user *user,
 		       bool (*take)(struct list_head *item));
+
+/**
+ * dph_user_reservers() - how many users have reservations?
+ *
+ * Return: the number, which may be old
+ */
+unsigned long dph_user_reservers(void);
+
+/**
+ * dph_user_next_reserver() - the users who have reservations, one after another
+ *
+ * Return: the first, who becomes the last, with a reference; NULL: nobody has any
+ */
+struct dph_user *dph_user_next_reserver(void);
 
 #endif /* DPH_USER_H */
