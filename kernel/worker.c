@@ -257,6 +257,9 @@ enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_BUSY };
  */
 #define WORKER_SETTLE_STEPS	1000U
 
+/* So often, a jiffy apart, it is looked at one visit whether mmap_lock is free. */
+#define WORKER_SETTLE_TRIES	16U
+
 /* One step of dph_vma_settle(); or none, if somebody holds mmap_lock. */
 static enum worker_step worker_settle_vmas(struct dph_region *r,
 					   struct mm_struct *mm,
@@ -286,7 +289,7 @@ static bool worker_settle(struct dph_region *r)
 	};
 	enum worker_step step = WORKER_AGAIN;
 	struct sched_attr was;
-	unsigned int steps;
+	unsigned int steps, busy = 0;
 	struct mm_struct *mm;
 	struct dph_block *b;
 	unsigned long idx;
@@ -304,8 +307,11 @@ static bool worker_settle(struct dph_region *r)
 	/* Its process may want to end between two steps, so none has it for long. */
 	for (steps = 0; step != WORKER_DONE && steps < WORKER_SETTLE_STEPS &&
 	     !kthread_should_stop(); steps++) {
-		if (step == WORKER_BUSY)
+		if (step == WORKER_BUSY) {
+			if (++busy == WORKER_SETTLE_TRIES)
+				return false;
 			schedule_timeout_idle(1);
+		}
 		mm = dph_region_mm(r);
 		if (!mm)
 			return true;
