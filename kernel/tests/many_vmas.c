@@ -17,6 +17,8 @@
 #define VMAS 60000UL
 #define MAPPINGS 8U
 #define ROUNDS 3
+#define MOVING_ROUNDS 3U
+#define WALK (VMAS * 130) /* instructions of one walk through the many, or a little less */
 
 static unsigned long fork_and_exit(void)
 {
@@ -77,17 +79,41 @@ static void unmap_all(char **p, unsigned int n)
 	must(device_empty());
 }
 
-static unsigned int watched(char **p, unsigned int n)
+/* Which of the mappings an address lies in; @n: none. */
+static unsigned int mapping_at(char *const *p, unsigned int n, unsigned long addr)
 {
-	unsigned int count = 0;
+	unsigned int i = 0;
 
-	for (unsigned int i = 0; i < n; i++)
-		count += vma_flag(p[i], 2 * BLOCK, " nr");
-	return count;
+	while (i < n && (addr < (uintptr_t)p[i] || addr >= (uintptr_t)p[i] + 2 * BLOCK))
+		i++;
+	return i;
 }
 
-/* Mappings are made from above to below: so the many lie below @to, and above the others. */
-static void move_up(char **p, char *to)
+/*
+ * How many of the mappings have a VMA of which smaps says "nr". It is read once for all of
+ * them, as with so many VMAs it takes longer than what is tested.
+ */
+static unsigned int watched(char *const *p, unsigned int n)
+{
+	FILE *f = fopen("/proc/self/smaps", "r");
+	unsigned long found = 0; /* a bit for each */
+	unsigned int in = n;
+	char line[512];
+
+	must(f);
+	while (fgets(line, sizeof(line), f)) {
+		/* The fields of a VMA begin with a capital letter, its first line doesn't. */
+		if (line[0] < 'A' || line[0] > 'Z')
+			in = mapping_at(p, n, strtoul(line, NULL, 16));
+		else if (in < n && !strncmp(line, "VmFlags:", 8) && strstr(line, " nr"))
+			found |= 1UL << in;
+	}
+	fclose(f);
+	return __builtin_popcountl(found);
+}
+
+/* Both VMAs of a mapping. */
+static void move_to(char **p, char *to)
 {
 	for (size_t at = 0; at < 2 * BLOCK; at += BLOCK)
 		must(mremap(*p + at, BLOCK, BLOCK, MREMAP_MAYMOVE | MREMAP_FIXED, to + at) == to + at);
@@ -109,10 +135,33 @@ static void in_steps(char **p, unsigned int n)
 	ok(!after, "and then to %u", after);
 }
 
+/*
+ * While the thread walks through the many, the one mapping goes from above, where it has
+ * not been yet, to below, where it has been. That must not stay watched either.
+ */
+static void moved_between_steps(char **p, char *above, char *below)
+{
+	unsigned int stayed = 0;
+
+	for (unsigned int round = 1; round <= MOVING_ROUNDS; round++) {
+		unsigned long ran = thread_ran_ns();
+
+		must(in_child(do_nothing, NULL));
+		/* At another place of the walk each time. */
+		while (thread_ran_ns() < ran + round * WALK / (MOVING_ROUNDS + 1))
+			usleep(200);
+		move_to(p, below);
+		must(becomes(thread_idle_for(2000000)));
+		stayed += watched(p, 1);
+		move_to(p, above);
+	}
+	ok(!stayed, "nor if it moves meanwhile: watched for good in %u of %u rounds", stayed, MOVING_ROUNDS);
+}
+
 static void among_many(void)
 {
 	unsigned long none, one, some, settle, few_fork, few_settle;
-	char *p[MAPPINGS], *vmas, *above;
+	char *p[MAPPINGS], *vmas, *above, *below;
 
 	make_mappings(p, MAPPINGS);
 	few_fork = fork_and_exit();
@@ -121,16 +170,21 @@ static void among_many(void)
 
 	above = aligned_place(2 * BLOCK);
 	vmas = make_vmas();
-	must(vmas < above);
+	below = aligned_place(2 * BLOCK);
+	must(below < vmas && vmas < above);
 	none = fork_and_exit();
 	make_mappings(p, 1);
 	one = fork_and_exit();
 	make_mappings(p + 1, MAPPINGS - 1);
 	some = fork_and_exit();
 	settle = thread_for_a_fork();
-	move_up(p, above);
+	/* Mappings are made from above to below: so the many lie between this one and the others. */
+	move_to(p, above);
 	in_steps(p, MAPPINGS);
-	unmap_all(p, MAPPINGS);
+	for (unsigned int i = 1; i < MAPPINGS; i++)
+		must(!munmap(p[i], 2 * BLOCK));
+	moved_between_steps(p, above, below);
+	unmap_all(p, 1);
 	must(!munmap(vmas, VMAS * PAGE));
 	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with %u of them %lu (%lu without the many)\n",
 	       VMAS, none, one, MAPPINGS, some, few_fork);
