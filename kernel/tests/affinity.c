@@ -8,10 +8,12 @@
 
 #include <linux/mempolicy.h>
 #include <sched.h>
-#include <signal.h>
+#include <stdatomic.h>
 #include <sys/syscall.h>
 
 #define BLOCKS 40UL
+
+static atomic_bool *enough; /* shared: the child that makes work ends */
 
 static void run_on(pid_t pid, int cpu)
 {
@@ -57,16 +59,10 @@ static unsigned long work(int node)
 	run_on(0, cpu_of(node));
 	p = map(BLOCKS * BLOCK, 0);
 	memset(p, 1, BLOCKS * BLOCK);
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		for (;;)
-			pause();
+	pid = sleeping_child();
 	for (unsigned long b = 0; b < BLOCKS; b++)
 		p[b * BLOCK] = 2;
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid);
+	kill_child(pid);
 	if (!becomes(stat_of("folds") >= folds + BLOCKS))
 		bail("of %lu blocks %lu were put in order", BLOCKS, stat_of("folds") - folds);
 	munmap(p, BLOCKS * BLOCK);
@@ -96,26 +92,28 @@ static bool pool_serves(int node)
 	return false;
 }
 
-/* At a hundred moments while it has work: where it may run, which must be @want. */
+/* At a thousand moments while it has work: where it may run, which must be @want. */
 static unsigned long elsewhere(const char *want, int node)
 {
 	unsigned long wrong = 0;
 	char allowed[64];
 	pid_t pid;
 
-	fflush(stdout);
-	pid = fork();
-	must(pid >= 0);
-	if (!pid)
-		for (;;)
+	atomic_store(enough, false);
+	pid = fork_now();
+	if (!pid) {
+		while (!atomic_load(enough))
 			work(node);
+		_exit(0);
+	}
 	for (unsigned int i = 0; i < 1000; i++) {
 		thread_field("status", "Cpus_allowed_list", allowed, sizeof(allowed));
 		wrong += !!strcmp(allowed, want);
 		usleep(3000);
 	}
-	kill(pid, SIGKILL);
-	must(waitpid(pid, NULL, 0) == pid);
+	/* It isn't killed: it may have a child just then, which would stay, and all memory with it. */
+	atomic_store(enough, true);
+	must(succeeded(wait_for(pid)));
 	return wrong;
 }
 
@@ -124,6 +122,8 @@ int main(void)
 	char before[64], after[64], want[16];
 	unsigned long hops, folds;
 
+	enough = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(enough != MAP_FAILED);
 	/* It is not what this is about, and has its own ideas of who runs where. */
 	must(!write_to("/proc/sys/kernel/numa_balancing", "0"));
 	thread_field("status", "Cpus_allowed_list", before, sizeof(before));
