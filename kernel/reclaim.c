@@ -236,10 +236,10 @@ static unsigned long reclaim_one_of(struct dph_user *user)
 	return reclaim_block(b, dph_region_of_space(b->space));
 }
 
-/* Each is looked at twice at most, for those that get a second chance. */
-static unsigned long reclaim_own(struct dph_user *user)
+/* Each is looked at once, until one gives something back. */
+static unsigned long reclaim_look_through(struct dph_user *user)
 {
-	unsigned long left = 2 * dph_user_reserved(user), freed = 0;
+	unsigned long left = dph_user_reserved(user), freed = 0;
 
 	for (; left && !freed && !fatal_signal_pending(current); left--) {
 		freed = reclaim_one_of(user);
@@ -248,23 +248,37 @@ static unsigned long reclaim_own(struct dph_user *user)
 	return freed;
 }
 
+/* Twice, for those that get a second chance. */
+static unsigned long reclaim_own(struct dph_user *user)
+{
+	return reclaim_look_through(user) ?: reclaim_look_through(user);
+}
+
 /*
  * Whoever has reservations, on whichever node and in whichever cgroup they
- * stand, until one of them gives something back. The users take turns.
+ * stand. Who has given something back is the last to be asked the next time.
  */
-static unsigned long reclaim_anybodys(void)
+static unsigned long reclaim_look_through_all(void)
 {
 	unsigned long left = dph_user_reservers(), freed = 0;
-	struct dph_user *user;
+	struct dph_user *user = NULL;
 
 	for (; left && !freed && !fatal_signal_pending(current); left--) {
-		user = dph_user_next_reserver();
+		user = dph_user_next_reserver(user);
 		if (!user)
-			break;
-		freed = reclaim_own(user);
-		dph_user_put(user);
+			return 0;
+		freed = reclaim_look_through(user);
 	}
+	if (freed)
+		dph_user_reserver_last(user);
+	if (user)
+		dph_user_put(user);
 	return freed;
+}
+
+static unsigned long reclaim_anybodys(void)
+{
+	return reclaim_look_through_all() ?: reclaim_look_through_all();
 }
 
 unsigned long dph_reclaim_make_room(struct dph_user *user)

@@ -28,7 +28,7 @@ void dph_reclaim_exit(void);
  * @user:	only his; or NULL: whosever they are
  *
  * Handed to dph_limit_init(): the device's limit or a user's is reached. It
- * breaks up no more once it has given back as much as a block.
+ * stops at the first reservation that gives something back.
  *
  * Context: process context; a block's lock may be held. It waits for nobody
  * but others in reclaim, who don't wait for memory.

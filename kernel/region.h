@@ -16,6 +16,18 @@
 #include "space.h"
 
 /**
+ * struct dph_settling - how far the worker is with a region that has no relatives
+ * @forks:	its space's @forks, from before its blocks were found settled
+ * @opened:	its space's @opened when the walk began
+ * @addr:	where the walk through its process's VMAs goes on; 0: at the blocks
+ */
+struct dph_settling {
+	unsigned int forks;
+	unsigned int opened;
+	unsigned long addr;
+};
+
+/**
  * struct dph_region - what one process holds of a family
  * @ref:	one for all of its VMAs together, one for the queue, and one for
  *		each task that works on it
@@ -27,6 +39,7 @@
  * @gone:	its last VMA is gone, and perhaps @family, @file and its process
  *		as well
  * @work:	its entry in the worker's queue
+ * @settling:	the worker's own
  */
 struct dph_region {
 	struct kref ref;
@@ -37,6 +50,7 @@ struct dph_region {
 	spinlock_t pin;
 	bool gone;
 	struct dph_work work;
+	struct dph_settling settling;
 };
 
 /**

@@ -130,17 +130,27 @@ unsigned long dph_user_reservers(void)
 	return READ_ONCE(user_nr_reservers);
 }
 
-struct dph_user *dph_user_next_reserver(void)
+struct dph_user *dph_user_next_reserver(struct dph_user *prev)
 {
-	struct dph_user *user;
+	struct list_head *at = &user_reservers;
+	struct dph_user *user = NULL;
 
 	spin_lock(&user_reserved_lock);
-	user = list_first_entry_or_null(&user_reservers, struct dph_user,
-					reserver);
-	if (user) {
-		list_move_tail(&user->reserver, &user_reservers);
-		dph_user_get(user);
-	}
+	if (prev && !list_empty(&prev->reserver))
+		at = &prev->reserver;
+	if (!list_is_last(at, &user_reservers))
+		user = dph_user_get(list_entry(at->next, struct dph_user,
+					       reserver));
 	spin_unlock(&user_reserved_lock);
+	if (prev)
+		dph_user_put(prev);
 	return user;
+}
+
+void dph_user_reserver_last(struct dph_user *user)
+{
+	spin_lock(&user_reserved_lock);
+	if (!list_empty(&user->reserver))
+		list_move_tail(&user->reserver, &user_reservers);
+	spin_unlock(&user_reserved_lock);
 }

@@ -23,7 +23,7 @@
  * @held_link:	in the list of users who have any; held.c's
  * @reserved:	what block.c lists as the user's reservations; user.c's lock
  * @nr_reserved: how many
- * @reserver:	in the list of users who have any; user.c's
+ * @reserver:	in the list of users who have reservations; user.c's
  */
 struct dph_user {
 	struct hlist_node link;
@@ -105,10 +105,18 @@ dph_user_next_reserved(struct dph_user *user,
 unsigned long dph_user_reservers(void);
 
 /**
- * dph_user_next_reserver() - the users who have reservations, one after another
+ * dph_user_next_reserver() - walk through the users who have reservations
+ * @prev:	NULL to begin, then what the last call returned, whose reference
+ *		this drops. If that user has none left, the walk begins anew
  *
- * Return: the first, who becomes the last, with a reference; NULL: nobody has any
+ * Return: the next user, with a reference; NULL: that was the last
  */
-struct dph_user *dph_user_next_reserver(void);
+struct dph_user *dph_user_next_reserver(struct dph_user *prev);
+
+/**
+ * dph_user_reserver_last() - let a walk come to all others first
+ * @user:	to whom the caller has a reference
+ */
+void dph_user_reserver_last(struct dph_user *user);
 
 #endif /* DPH_USER_H */

@@ -81,8 +81,9 @@ static void vma_unwatch_writes(struct vm_area_struct *vma)
  * may have been, makes it begin anew. What mremap moves there and joins to another
  * VMA at once stays watched until the next fork, which only costs faults.
  */
-bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s)
+bool dph_vma_settle(struct dph_region *r)
 {
+	struct dph_settling *s = &r->settling;
 	VMA_ITERATOR(vmi, r->member.mm, s->addr);
 	struct vm_area_struct *vma;
 	unsigned int seen = 0;
@@ -105,6 +106,7 @@ bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s)
 		vma_unwatch_writes(vma);
 	}
 	WRITE_ONCE(r->space.forked, false);
+	s->addr = 0;
 	return true;
 }
 

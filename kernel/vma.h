@@ -22,27 +22,15 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 		 bool adaptive);
 
 /**
- * struct dph_vma_settling - how far a region has been settled
- * @forks:	its space's @forks, from before its blocks were found settled
- * @opened:	its space's @opened when the walk began
- * @addr:	where the walk through its process's VMAs goes on; first 0
- */
-struct dph_vma_settling {
-	unsigned int forks;
-	unsigned int opened;
-	unsigned long addr;
-};
-
-/**
  * dph_vma_settle() - stop watching writes, in steps
  * @r:		a region that is alone (dph_region_alone()). Each of its blocks
- *		has been found settled (dph_cow_settled()) since then
- * @s:		how far that is. If there was a fork meanwhile, nothing happens
+ *		has been found settled (dph_cow_settled()) since its space had
+ *		@r->settling.forks forks. If it has more, nothing happens
  *
- * Context: process context, with a reference to @r. The mmap_lock of its
- * process is held for write, and may be dropped between two steps.
- * Return: false: call it again; with @s's @addr 0, it has to begin anew
+ * Context: the worker's, with a reference to @r. The mmap_lock of its process
+ * is held for write, and may be dropped between two steps.
+ * Return: false: call it again
  */
-bool dph_vma_settle(struct dph_region *r, struct dph_vma_settling *s);
+bool dph_vma_settle(struct dph_region *r);
 
 #endif /* DPH_VMA_H */

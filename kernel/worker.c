@@ -257,13 +257,9 @@ enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_BUSY };
  */
 #define WORKER_SETTLE_STEPS	1000U
 
-/* So often, a jiffy apart, it is looked at one visit whether mmap_lock is free. */
-#define WORKER_SETTLE_TRIES	16U
-
 /* One step of dph_vma_settle(); or none, if somebody holds mmap_lock. */
 static enum worker_step worker_settle_vmas(struct dph_region *r,
-					   struct mm_struct *mm,
-					   struct dph_vma_settling *s)
+					   struct mm_struct *mm)
 {
 	enum worker_step step = WORKER_DONE;
 
@@ -271,54 +267,63 @@ static enum worker_step worker_settle_vmas(struct dph_region *r,
 	if (rwsem_is_locked(&mm->mmap_lock))
 		return WORKER_BUSY;
 	mmap_write_lock(mm);
-	if (dph_vmas_walkable(mm) && !dph_vma_settle(r, s))
+	if (dph_vmas_walkable(mm) && !dph_vma_settle(r))
 		step = WORKER_AGAIN;
 	mmap_write_unlock(mm);
 	return step;
 }
 
+/* Has nobody else anything of the region's blocks? */
+static bool worker_blocks_settled(struct dph_region *r)
+{
+	struct dph_block *b;
+	unsigned long idx;
+
+	xa_for_each(&r->space.blocks, idx, b) {
+		if (kthread_should_stop() || !worker_block_settled(r, b))
+			return false;
+		worker_rest();
+	}
+	return true;
+}
+
 /*
  * The blocks are in order. If the region has no relatives any more, and nobody
  * has anything of its blocks, its writes need not be watched. False: there was
- * somebody who has, or who held a lock.
+ * somebody who has, or who held a lock; then the next visit goes on where this
+ * one was, without a look at the blocks, as only a fork can change what was
+ * found of them.
  */
 static bool worker_settle(struct dph_region *r)
 {
-	struct dph_vma_settling settling = {
-		.forks = READ_ONCE(r->space.forks),
-	};
+	struct dph_settling *s = &r->settling;
 	enum worker_step step = WORKER_AGAIN;
+	unsigned int forks = READ_ONCE(r->space.forks);
 	struct sched_attr was;
-	unsigned int steps, busy = 0;
+	unsigned int steps;
 	struct mm_struct *mm;
-	struct dph_block *b;
-	unsigned long idx;
 
 	/* The next of its relatives to go brings us here again. */
 	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r))
 		return true;
-	xa_for_each(&r->space.blocks, idx, b) {
-		if (kthread_should_stop())
-			return true;
-		if (!worker_block_settled(r, b))
-			return false;
-		worker_rest();
+	if (!s->addr || s->forks != forks) {
+		s->addr = 0;
+		s->forks = forks;
+		if (!worker_blocks_settled(r))
+			return kthread_should_stop();
 	}
 	/* Its process may want to end between two steps, so none has it for long. */
-	for (steps = 0; step != WORKER_DONE && steps < WORKER_SETTLE_STEPS &&
+	for (steps = 0; step == WORKER_AGAIN && steps < WORKER_SETTLE_STEPS &&
 	     !kthread_should_stop(); steps++) {
-		if (step == WORKER_BUSY) {
-			if (++busy == WORKER_SETTLE_TRIES)
-				return false;
-			schedule_timeout_idle(1);
-		}
 		mm = dph_region_mm(r);
 		if (!mm)
 			return true;
 		was = worker_hurry();
-		step = worker_settle_vmas(r, mm, &settling);
+		step = worker_settle_vmas(r, mm);
 		worker_calm(was);
 		mmput_async(mm);
+		if (step == WORKER_AGAIN)
+			r->work.backoff = 0;	/* there is progress */
 		worker_rest();
 	}
 	return step == WORKER_DONE;
