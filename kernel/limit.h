@@ -16,9 +16,9 @@
  * @make_room:	called when a limit is reached: gives back what is only
  *		reserved, by @user if that isn't NULL, else by anybody; stops
  *		at the first reservation that gives something back, and returns
- *		how many pages it was. It may be called with a block's lock held, so it must not
- *		wait for one, and when memory is short, so it must not wait for
- *		memory either
+ *		how many pages it was. It may be called with a block's lock
+ *		held, so it must not wait for one, and when memory is short, so
+ *		it must not wait for memory either
  */
 void dph_limit_init(unsigned long (*make_room)(struct dph_user *user));
 

@@ -19,7 +19,7 @@
  * @at:		when to look at it; jiffies; the queue's lock
  * @closed:	it is never queued again; the queue's lock
  * @backoff:	how long the worker waited the last time that it found no
- *		memory; jiffies; the worker's own
+ *		memory, or a lock held; jiffies; the worker's own
  */
 struct dph_work {
 	struct list_head link;

@@ -265,9 +265,8 @@ static unsigned long reclaim_look_through_all(void)
 
 	for (; left && !freed && !fatal_signal_pending(current); left--) {
 		user = dph_user_next_reserver(user);
-		if (!user)
-			return 0;
-		freed = reclaim_look_through(user);
+		if (user)
+			freed = reclaim_look_through(user);
 	}
 	if (freed)
 		dph_user_reserver_last(user);

@@ -16,18 +16,6 @@
 #include "space.h"
 
 /**
- * struct dph_settling - how far the worker is with a region that has no relatives
- * @forks:	its space's @forks, from before its blocks were found settled
- * @opened:	its space's @opened when the walk began
- * @addr:	where the walk through its process's VMAs goes on; 0: at the blocks
- */
-struct dph_settling {
-	unsigned int forks;
-	unsigned int opened;
-	unsigned long addr;
-};
-
-/**
  * struct dph_region - what one process holds of a family
  * @ref:	one for all of its VMAs together, one for the queue, and one for
  *		each task that works on it

@@ -26,7 +26,8 @@
  * @forked:	has relatives, or had: pages may be shared. Set with
  *		mmap_lock held for write; a fault may read it with its VMA's lock
  *		only. It may be cleared then, and both values are right
- * @forks:	how often that was set; with mmap_lock held for write
+ * @forks:	how many VMAs forks have copied; set with mmap_lock held for write,
+ *		and the worker compares it without
  * @opened:	how many watched VMAs have come by a split or a move; with
  *		mmap_lock held for write
  * @counts:	its events
@@ -42,6 +43,20 @@ struct dph_space {
 	unsigned int forks;
 	unsigned int opened;
 	struct dph_counts counts;
+};
+
+/**
+ * struct dph_settling - how far the worker is with a region without relatives
+ * @forks:	its space's @forks, from before its blocks were looked at
+ * @blocks:	since then nobody else has had anything of its blocks
+ * @opened:	its space's @opened when the walk through the VMAs began
+ * @addr:	where that walk goes on; 0: it begins
+ */
+struct dph_settling {
+	unsigned int forks;
+	bool blocks;
+	unsigned int opened;
+	unsigned long addr;
 };
 
 #endif /* DPH_SPACE_H */

@@ -107,7 +107,8 @@ unsigned long dph_user_reservers(void);
 /**
  * dph_user_next_reserver() - walk through the users who have reservations
  * @prev:	NULL to begin, then what the last call returned, whose reference
- *		this drops. If that user has none left, the walk begins anew
+ *		this drops. If that user has none left, the walk begins anew;
+ *		if another walk made that user the last, it ends early
  *
  * Return: the next user, with a reference; NULL: that was the last
  */

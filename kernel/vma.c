@@ -83,8 +83,8 @@ static void vma_unwatch_writes(struct vm_area_struct *vma)
  */
 bool dph_vma_settle(struct dph_region *r)
 {
+	VMA_ITERATOR(vmi, r->member.mm, r->settling.addr);
 	struct dph_settling *s = &r->settling;
-	VMA_ITERATOR(vmi, r->member.mm, s->addr);
 	struct vm_area_struct *vma;
 	unsigned int seen = 0;
 

@@ -24,8 +24,8 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 /**
  * dph_vma_settle() - stop watching writes, in steps
  * @r:		a region that is alone (dph_region_alone()). Each of its blocks
- *		has been found settled (dph_cow_settled()) since its space had
- *		@r->settling.forks forks. If it has more, nothing happens
+ *		has been found settled (dph_cow_settled()) since the forks that
+ *		@r->settling says. If there was one more, nothing happens
  *
  * Context: the worker's, with a reference to @r. The mmap_lock of its process
  * is held for write, and may be dropped between two steps.

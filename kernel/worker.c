@@ -1,38 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * What is done in the background, by one thread with the lowest priority and a
- * bounded share of one CPU (parameter worker_percent): blocks that a fork, the
- * shrinker or a lack of memory left on single pages are put in order again,
- * see dph_promote_tidy(), and mapped by a PMD at once. It also fills the pool
- * of zeroed folios.
+ * bounded share of one CPU (pace.c): blocks that a fork, the shrinker or a lack
+ * of memory left on single pages are put in order again, see dph_promote_tidy(),
+ * and mapped by a PMD at once. It also fills the pool of zeroed folios.
  *
  * Regions that may have such blocks stand in a queue (queue.c). A pass that
- * finds no memory doubles the wait.
+ * finds no memory, or a lock held, doubles the wait.
  *
- * Who holds a lock at the lowest priority holds it for as long as others keep
- * him from the processor, and neither mmap_lock nor a block's lock lends him
- * theirs. So the thread takes them only for one block at a time, and is a
- * real-time thread of the lowest real-time priority for so long: whoever waits
- * for it, at any priority below that, or as a real-time thread that sleeps,
- * waits for one block's copy at most. It doesn't wait for memory or for
- * mmap_lock while it has them, and what it can't have at once is left for later:
- * a process whose lock is held for ever must not keep it from the others. But it
- * may wait for a page, or for whoever works on the same block. worker_percent
- * bounds all that it runs, at whichever priority.
+ * It takes mmap_lock and a block's lock only for one block at a time, and hurries
+ * for so long. It doesn't wait for memory or for mmap_lock while it has
+ * them, and what it can't have at once is left for later: a process whose lock is
+ * held for ever must not keep it from the others. But it may wait for a page, or
+ * for whoever works on the same block.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>
-#include <linux/module.h>
-#include <linux/moduleparam.h>
-#include <linux/sched/deadline.h>
 #include <linux/sched/mm.h>
-#include <linux/sched/rt.h>
-#include <uapi/linux/sched/types.h>
 
 #include "cow.h"
 #include "fork.h"
 #include "limit.h"
-#include "param.h"
+#include "pace.h"
 #include "pool.h"
 #include "promote.h"
 #include "queue.h"
@@ -43,63 +32,21 @@
 
 #define WORKER_WAIT_MIN	(1UL * HZ)
 #define WORKER_WAIT_MAX	(32UL * HZ)
+/* mmap_lock is mostly free again soon. */
+#define WORKER_WAIT_BUSY	(HZ / 50 ?: 1UL)
 
-static struct dph_param worker_percent = {
-	50, 100, "percentage", dph_queue_wake
-};
-module_param_cb(worker_percent, &dph_param_ops, &worker_percent, 0644);
-MODULE_PARM_DESC(worker_percent,
-		 "share of one CPU that the background thread may take, 0 to 100; 0 = it does nothing (default 50)");
+/*
+ * What became of a piece of work.
+ *
+ * WORKER_DONE		there is no more to do
+ * WORKER_AGAIN		there is, and it can be done now
+ * WORKER_LATER		there is no memory, or somebody holds a block or a page
+ * WORKER_BUSY		somebody holds mmap_lock, so that nothing can be done
+ *			for the process
+ */
+enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_LATER, WORKER_BUSY };
 
 static struct task_struct *worker_thread;
-
-/*
- * Sleep as long as the share of a CPU demands. What counts is for how long we
- * had a CPU, not the time that passed: at this priority others come first. The
- * scheduler brings sum_exec_runtime up to date at each tick and when it
- * switches, which is often enough.
- */
-static void worker_rest(void)
-{
-	static u64 seen, debt;	/* ns; the thread's own */
-	u64 ran = current->se.sum_exec_runtime;
-	unsigned int percent = dph_param_get(&worker_percent);
-	u64 jiffy = NSEC_PER_SEC / HZ;
-
-	if (percent)
-		debt += (ran - seen) * (100 - percent) / percent;
-	seen = ran;
-	if (debt >= jiffy) {
-		schedule_timeout_idle(debt / jiffy);
-		debt %= jiffy;
-	}
-}
-
-/*
- * From here to worker_calm(), with the scheduling that it hands back, nobody
- * but real-time threads keeps us from the processor. An administrator who made
- * the thread one himself is not overruled.
- */
-static struct sched_attr worker_hurry(void)
-{
-	struct sched_attr was = {
-		.size = sizeof(was),
-		.sched_policy = current->policy,
-		.sched_nice = task_nice(current),
-	};
-
-	if (rt_task(current) || dl_task(current))
-		was.size = 0;
-	else
-		sched_set_fifo_low(current);
-	return was;
-}
-
-static void worker_calm(struct sched_attr was)
-{
-	if (was.size)
-		sched_setattr_nocheck(current, &was);
-}
 
 /* The pool's turn, with the result of dph_pool_maintain(). */
 static long worker_do_pool(void)
@@ -107,7 +54,7 @@ static long worker_do_pool(void)
 	long wait = dph_pool_maintain();
 
 	if (!wait)
-		worker_rest();
+		dph_pace_rest();
 	return wait;
 }
 
@@ -141,12 +88,12 @@ static struct dph_folio *worker_spare(struct dph_region *r, struct dph_block *b,
 
 	if (dph_limit_memory() != DPH_MEMORY_PLENTY)
 		return NULL;
-	was = worker_hurry();
+	was = dph_pace_hurry();
 	if (mutex_trylock(&b->lock)) {
 		nid = dph_block_node(b);
 		mutex_unlock(&b->lock);
 	}
-	worker_calm(was);
+	dph_pace_calm(was);
 	if (nid == NUMA_NO_NODE || !worker_node_allowed(mm, nid))
 		return NULL;
 	return dph_folio_alloc_near(r->space.user, nid);
@@ -171,85 +118,148 @@ static void worker_map(struct mm_struct *mm, unsigned long addr)
 }
 
 /* The part of worker_do_block() with mmap_lock held, with the same result. */
-static bool worker_tidy(struct dph_region *r, struct dph_block *b,
-			struct mm_struct *mm, struct dph_folio **spare)
+static enum worker_step worker_tidy(struct dph_region *r, struct dph_block *b,
+				    struct mm_struct *mm,
+				    struct dph_folio **spare)
 {
 	enum dph_promote_result result;
 	unsigned long addr = 0;
 
 	if (dph_region_gone(r) || !dph_vmas_walkable(mm))
-		return true;
+		return WORKER_DONE;
 	if (!mutex_trylock(&b->lock))
-		return false;
+		return WORKER_LATER;
 	result = dph_promote_tidy(b, spare);
 	if (result == DPH_PROMOTE_MAP)
 		addr = dph_vmas_address(&r->space.vmas, b->idx);
 	mutex_unlock(&b->lock);
 	if (addr)
 		worker_map(mm, addr);
-	return result != DPH_PROMOTE_LATER;
+	return result == DPH_PROMOTE_LATER ? WORKER_LATER : WORKER_DONE;
+}
+
+/* Nothing is allocated for a process whose lock is held. */
+static bool worker_may_read(struct mm_struct *mm)
+{
+	if (!mmap_read_trylock(mm))
+		return false;
+	mmap_read_unlock(mm);
+	return true;
+}
+
+/* The part of worker_do_block() for which the address space is held. */
+static enum worker_step worker_do_block_of(struct dph_region *r,
+					   struct dph_block *b,
+					   struct mm_struct *mm)
+{
+	enum worker_step step = WORKER_DONE, tidied = WORKER_BUSY;
+	struct dph_folio *spare = NULL;
+	struct sched_attr was;
+
+	if (dph_promote_wants_folio(b)) {
+		if (!worker_may_read(mm))
+			return WORKER_BUSY;
+		spare = worker_spare(r, b, mm);
+		step = spare ? WORKER_DONE : WORKER_LATER;
+	}
+	was = dph_pace_hurry();
+	if (mmap_read_trylock(mm)) {
+		tidied = worker_tidy(r, b, mm, &spare);
+		mmap_read_unlock(mm);
+	}
+	dph_pace_calm(was);
+	dph_folio_put(spare);
+	return max(step, tidied);
 }
 
 /*
- * Put one block in order. False: it needs a folio and none can be had, or
- * somebody holds it or a page of it. The address space is held for one block
- * only, as its process may want to end.
+ * Put one block in order. The address space is held for one block only, as its
+ * process may want to end.
  */
-static bool worker_do_block(struct dph_region *r, struct dph_block *b)
+static enum worker_step worker_do_block(struct dph_region *r,
+					struct dph_block *b)
 {
 	struct mm_struct *mm = dph_region_mm(r);
-	struct dph_folio *spare = NULL;
 	struct mem_cgroup *memcg, *old;
-	struct sched_attr was;
-	bool done = true;
+	enum worker_step step;
 
 	if (!mm)
-		return true;
+		return WORKER_DONE;
 	/* What is allocated is charged to the process's cgroup. */
 	memcg = get_mem_cgroup_from_mm(mm);
 	old = set_active_memcg(memcg);
-	if (dph_promote_wants_folio(b)) {
-		spare = worker_spare(r, b, mm);
-		done = spare;
-	}
-	was = worker_hurry();
-	if (mmap_read_trylock(mm)) {
-		done &= worker_tidy(r, b, mm, &spare);
-		mmap_read_unlock(mm);
-	} else {
-		done = false;
-	}
-	worker_calm(was);
-	dph_folio_put(spare);
+	step = worker_do_block_of(r, b, mm);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	mmput_async(mm);
-	return done;
+	return step;
 }
 
-/* Has somebody else nothing of the block? As worker_do_block(), for one. */
-static bool worker_block_settled(struct dph_region *r, struct dph_block *b)
+/* All blocks that are to be put in order. */
+static enum worker_step worker_do_blocks(struct dph_region *r)
+{
+	enum worker_step step, worst = WORKER_DONE;
+	struct dph_block *b;
+	unsigned long idx;
+
+	xa_for_each(&r->space.blocks, idx, b) {
+		cond_resched();
+		if (kthread_should_stop() || dph_region_gone(r))
+			break;
+		if (!dph_promote_untidy(b))
+			continue;
+		step = worker_do_block(r, b);
+		if (step == WORKER_BUSY)
+			return step;
+		worst = max(worst, step);
+		dph_pace_rest();
+		worker_do_pool();
+	}
+	return worst;
+}
+
+/* Has somebody else nothing of the block? Then WORKER_DONE. */
+static enum worker_step worker_block_settled(struct dph_region *r,
+					     struct dph_block *b)
 {
 	struct mm_struct *mm = dph_region_mm(r);
-	bool settled = false;
+	enum worker_step step = WORKER_BUSY;
 	struct sched_attr was;
 
 	if (!mm)
-		return false;
-	was = worker_hurry();
+		return WORKER_LATER;
+	was = dph_pace_hurry();
 	if (mmap_read_trylock(mm)) {
+		step = WORKER_LATER;
 		if (dph_vmas_walkable(mm) && mutex_trylock(&b->lock)) {
-			settled = dph_cow_settled(b);
+			if (dph_cow_settled(b))
+				step = WORKER_DONE;
 			mutex_unlock(&b->lock);
 		}
 		mmap_read_unlock(mm);
 	}
-	worker_calm(was);
+	dph_pace_calm(was);
 	mmput_async(mm);
-	return settled;
+	return step;
 }
 
-enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_BUSY };
+/* The same for all of the region's blocks. */
+static enum worker_step worker_blocks_settled(struct dph_region *r)
+{
+	enum worker_step step;
+	struct dph_block *b;
+	unsigned long idx;
+
+	xa_for_each(&r->space.blocks, idx, b) {
+		if (kthread_should_stop())
+			return WORKER_LATER;
+		step = worker_block_settled(r, b);
+		if (step != WORKER_DONE)
+			return step;
+		dph_pace_rest();
+	}
+	return WORKER_DONE;
+}
 
 /*
  * So many steps are made at one visit: enough for a process with half a million
@@ -258,99 +268,88 @@ enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_BUSY };
 #define WORKER_SETTLE_STEPS	1000U
 
 /* One step of dph_vma_settle(); or none, if somebody holds mmap_lock. */
-static enum worker_step worker_settle_vmas(struct dph_region *r,
-					   struct mm_struct *mm)
+static enum worker_step worker_settle_vmas(struct dph_region *r)
 {
-	enum worker_step step = WORKER_DONE;
+	struct mm_struct *mm = dph_region_mm(r);
+	enum worker_step step = WORKER_BUSY;
+	struct sched_attr was;
 
-	/* Newer kernels can't try it. Hardly ever it is taken in between. */
-	if (rwsem_is_locked(&mm->mmap_lock))
-		return WORKER_BUSY;
-	mmap_write_lock(mm);
-	if (dph_vmas_walkable(mm) && !dph_vma_settle(r))
-		step = WORKER_AGAIN;
-	mmap_write_unlock(mm);
-	return step;
-}
-
-/* Has nobody else anything of the region's blocks? */
-static bool worker_blocks_settled(struct dph_region *r)
-{
-	struct dph_block *b;
-	unsigned long idx;
-
-	xa_for_each(&r->space.blocks, idx, b) {
-		if (kthread_should_stop() || !worker_block_settled(r, b))
-			return false;
-		worker_rest();
+	if (!mm)
+		return WORKER_DONE;
+	was = dph_pace_hurry();
+	/*
+	 * Newer kernels have no call that only tries it. It is hardly ever
+	 * taken in between.
+	 */
+	if (!rwsem_is_locked(&mm->mmap_lock)) {
+		mmap_write_lock(mm);
+		step = dph_vmas_walkable(mm) && !dph_vma_settle(r) ?
+		       WORKER_AGAIN : WORKER_DONE;
+		mmap_write_unlock(mm);
 	}
-	return true;
+	dph_pace_calm(was);
+	mmput_async(mm);
+	return step;
 }
 
 /*
  * The blocks are in order. If the region has no relatives any more, and nobody
- * has anything of its blocks, its writes need not be watched. False: there was
- * somebody who has, or who held a lock; then the next visit goes on where this
- * one was, without a look at the blocks, as only a fork can change what was
- * found of them.
+ * has anything of its blocks, its writes need not be watched.
+ *
+ * Where one visit comes to a held lock, the next goes on. Blocks that nobody
+ * else has anything of are not looked at again, as only a fork can change that,
+ * and dph_vma_settle() looks for one.
  */
-static bool worker_settle(struct dph_region *r)
+static enum worker_step worker_settle(struct dph_region *r)
 {
 	struct dph_settling *s = &r->settling;
-	enum worker_step step = WORKER_AGAIN;
 	unsigned int forks = READ_ONCE(r->space.forks);
-	struct sched_attr was;
+	enum worker_step step;
 	unsigned int steps;
-	struct mm_struct *mm;
 
 	/* The next of its relatives to go brings us here again. */
-	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r))
-		return true;
-	if (!s->addr || s->forks != forks) {
-		s->addr = 0;
-		s->forks = forks;
-		if (!worker_blocks_settled(r))
-			return kthread_should_stop();
+	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r)) {
+		s->blocks = false;
+		return WORKER_DONE;
+	}
+	if (!s->blocks || s->forks != forks) {
+		*s = (struct dph_settling){ .forks = forks };
+		step = worker_blocks_settled(r);
+		if (step != WORKER_DONE)
+			return step;
+		s->blocks = true;
 	}
 	/* Its process may want to end between two steps, so none has it for long. */
-	for (steps = 0; step == WORKER_AGAIN && steps < WORKER_SETTLE_STEPS &&
-	     !kthread_should_stop(); steps++) {
-		mm = dph_region_mm(r);
-		if (!mm)
-			return true;
-		was = worker_hurry();
-		step = worker_settle_vmas(r, mm);
-		worker_calm(was);
-		mmput_async(mm);
-		if (step == WORKER_AGAIN)
-			r->work.backoff = 0;	/* there is progress */
-		worker_rest();
+	for (steps = 0; steps < WORKER_SETTLE_STEPS && !kthread_should_stop();
+	     steps++) {
+		step = worker_settle_vmas(r);
+		if (step != WORKER_AGAIN)
+			return step;
+		/* There was progress, unless the walk begins anew. */
+		if (s->addr)
+			r->work.backoff = 0;
+		dph_pace_rest();
 	}
-	return step == WORKER_DONE;
+	return WORKER_LATER;
 }
 
 static void worker_do_region(struct dph_region *r)
 {
-	struct dph_block *b;
-	bool done = true;
-	unsigned long idx;
+	enum worker_step step;
 
 	dph_region_visited(r);
-	xa_for_each(&r->space.blocks, idx, b) {
-		cond_resched();
-		if (kthread_should_stop() || dph_region_gone(r))
-			return;
-		if (!dph_promote_untidy(b))
-			continue;
-		done &= worker_do_block(r, b);
-		worker_rest();
-		worker_do_pool();
-	}
-	if (done && worker_settle(r)) {
+	step = worker_do_blocks(r);
+	if (kthread_should_stop() || dph_region_gone(r))
+		return;
+	if (step == WORKER_DONE)
+		step = worker_settle(r);
+	if (step == WORKER_DONE) {
 		r->work.backoff = 0;
 		return;
 	}
-	r->work.backoff = clamp(r->work.backoff * 2, WORKER_WAIT_MIN,
+	r->work.backoff = clamp(r->work.backoff * 2,
+				step == WORKER_BUSY ? WORKER_WAIT_BUSY :
+						      WORKER_WAIT_MIN,
 				WORKER_WAIT_MAX);
 	dph_region_later(r, r->work.backoff);
 }
@@ -365,7 +364,7 @@ static int worker_main(void *unused)
 	while (!kthread_should_stop()) {
 		dph_queue_rearm();
 		wait = MAX_SCHEDULE_TIMEOUT;
-		if (dph_param_get(&worker_percent)) {
+		if (!dph_pace_stopped()) {
 			pool_wait = worker_do_pool();
 			work = dph_queue_next(&wait);
 			if (work) {

