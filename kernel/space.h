@@ -48,12 +48,15 @@ struct dph_space {
 /**
  * struct dph_settling - how far the worker is with a region without relatives
  * @forks:	its space's @forks, from before its blocks were looked at
- * @blocks:	since then nobody else has had anything of its blocks
+ * @block:	nobody else has had anything of the blocks before this one since
+ *		then
+ * @blocks:	nor of any block
  * @opened:	its space's @opened when the walk through the VMAs began
  * @addr:	where that walk goes on; 0: it begins
  */
 struct dph_settling {
 	unsigned int forks;
+	unsigned long block;
 	bool blocks;
 	unsigned int opened;
 	unsigned long addr;

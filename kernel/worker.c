@@ -41,8 +41,7 @@
  * WORKER_DONE		there is no more to do
  * WORKER_AGAIN		there is, and it can be done now
  * WORKER_LATER		there is no memory, or somebody holds a block or a page
- * WORKER_BUSY		somebody holds mmap_lock, so that nothing can be done
- *			for the process
+ * WORKER_BUSY		somebody holds mmap_lock
  */
 enum worker_step { WORKER_DONE, WORKER_AGAIN, WORKER_LATER, WORKER_BUSY };
 
@@ -141,10 +140,13 @@ static enum worker_step worker_tidy(struct dph_region *r, struct dph_block *b,
 /* Nothing is allocated for a process whose lock is held. */
 static bool worker_may_read(struct mm_struct *mm)
 {
-	if (!mmap_read_trylock(mm))
-		return false;
-	mmap_read_unlock(mm);
-	return true;
+	struct sched_attr was = dph_pace_hurry();
+	bool may = mmap_read_trylock(mm);
+
+	if (may)
+		mmap_read_unlock(mm);
+	dph_pace_calm(was);
+	return may;
 }
 
 /* The part of worker_do_block() for which the address space is held. */
@@ -211,6 +213,8 @@ static enum worker_step worker_do_blocks(struct dph_region *r)
 		step = worker_do_block(r, b);
 		if (step == WORKER_BUSY)
 			return step;
+		if (step == WORKER_DONE)
+			r->work.backoff = 0;	/* there was progress */
 		worst = max(worst, step);
 		dph_pace_rest();
 		worker_do_pool();
@@ -243,21 +247,24 @@ static enum worker_step worker_block_settled(struct dph_region *r,
 	return step;
 }
 
-/* The same for all of the region's blocks. */
+/* The same for all of the region's blocks, from where the last visit ended. */
 static enum worker_step worker_blocks_settled(struct dph_region *r)
 {
+	struct dph_settling *s = &r->settling;
 	enum worker_step step;
 	struct dph_block *b;
 	unsigned long idx;
 
-	xa_for_each(&r->space.blocks, idx, b) {
+	xa_for_each_start(&r->space.blocks, idx, b, s->block) {
 		if (kthread_should_stop())
 			return WORKER_LATER;
 		step = worker_block_settled(r, b);
 		if (step != WORKER_DONE)
 			return step;
+		s->block = idx + 1;
 		dph_pace_rest();
 	}
+	s->blocks = true;
 	return WORKER_DONE;
 }
 
@@ -296,9 +303,8 @@ static enum worker_step worker_settle_vmas(struct dph_region *r)
  * The blocks are in order. If the region has no relatives any more, and nobody
  * has anything of its blocks, its writes need not be watched.
  *
- * Where one visit comes to a held lock, the next goes on. Blocks that nobody
- * else has anything of are not looked at again, as only a fork can change that,
- * and dph_vma_settle() looks for one.
+ * Where one visit comes to a held lock, the next goes on: only a fork can change
+ * what was found of a block, and dph_vma_settle() looks for one.
  */
 static enum worker_step worker_settle(struct dph_region *r)
 {
@@ -309,16 +315,14 @@ static enum worker_step worker_settle(struct dph_region *r)
 
 	/* The next of its relatives to go brings us here again. */
 	if (!READ_ONCE(r->space.forked) || !dph_region_alone(r)) {
-		s->blocks = false;
+		*s = (struct dph_settling){ 0 };
 		return WORKER_DONE;
 	}
-	if (!s->blocks || s->forks != forks) {
+	if (s->forks != forks)
 		*s = (struct dph_settling){ .forks = forks };
-		step = worker_blocks_settled(r);
-		if (step != WORKER_DONE)
-			return step;
-		s->blocks = true;
-	}
+	step = s->blocks ? WORKER_DONE : worker_blocks_settled(r);
+	if (step != WORKER_DONE)
+		return step;
 	/* Its process may want to end between two steps, so none has it for long. */
 	for (steps = 0; steps < WORKER_SETTLE_STEPS && !kthread_should_stop();
 	     steps++) {
@@ -370,6 +374,7 @@ static int worker_main(void *unused)
 			if (work) {
 				r = container_of(work, struct dph_region, work);
 				worker_do_region(r);
+				dph_pace_rest();
 				dph_region_put(r);
 				continue;
 			}

@@ -99,9 +99,15 @@ static int victim(bool changed)
 	/* It is the test that kills it. */
 	wait_for(atomic_load(&seen->sibling));
 	for (unsigned int i = 0; i < MAPPINGS; i++) {
+		bool settled = false;
+
 		/* Not looked at too often: that holds the lock, too. */
-		while (vma_flag(p[i], BLOCK, " nr") || !all_huge(p[i], BLOCK))
-			usleep(300000);
+		for (unsigned int tries = 0; !settled && tries < 400; tries++) {
+			settled = !vma_flag(p[i], BLOCK, " nr") && all_huge(p[i], BLOCK);
+			if (!settled)
+				usleep(300000);
+		}
+		right &= settled;
 		right &= holds(p[i], 1, 'v', changed ? 'c' : 'v');
 	}
 	return !right;
@@ -143,6 +149,14 @@ static char state_of(pid_t pid, pid_t tid)
 	return state;
 }
 
+/* The reader waits for the disk, or has read all. */
+static bool waits_or_has_ended(pid_t pid)
+{
+	char state = state_of(pid, pid);
+
+	return state == 'D' || state == 'Z';
+}
+
 /* How often the thread has gone to sleep. */
 static unsigned long thread_switches(void)
 {
@@ -181,7 +195,7 @@ static struct result try_with(bool writer)
 
 	atomic_store(&seen->start, true);
 	/* The first window may come at once: a disk that was idle may burst. */
-	must(becomes(atomic_load(&seen->read) && strchr("DZ", state_of(reader, reader))));
+	must(becomes(atomic_load(&seen->read) && waits_or_has_ended(reader)));
 	before = atomic_load(&seen->read);
 	if (writer) {
 		atomic_store(&seen->write, true);

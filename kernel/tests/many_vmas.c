@@ -197,7 +197,7 @@ static void moved_between_steps(char **p, char *above, char *below)
 		into_the_walk(round, MOVING_ROUNDS + 1);
 		move_to(p, below);
 		ran = thread_ran_ns();
-		/* A thread that finds a lock held comes again after a second. */
+		/* A thread that finds a lock held comes again later. */
 		for (unsigned int i = 0; (still = watched(p, 1)) && i < 8; i++)
 			must(becomes(thread_idle_for(1500000)));
 		stayed += still;
