@@ -9,10 +9,10 @@
  * finds no memory, or a lock held, doubles the wait.
  *
  * It takes mmap_lock and a block's lock only for one block at a time, and hurries
- * for so long. It doesn't wait for memory or for mmap_lock while it has
- * them, and what it can't have at once is left for later: a process whose lock is
- * held for ever must not keep it from the others. But it may wait for a page, or
- * for whoever works on the same block.
+ * for so long. It doesn't wait for memory or for mmap_lock while it has them, and
+ * what it can't have at once is left for later: a process whose lock is held for
+ * ever must not keep it from the others. But it may wait for a page, or for
+ * whoever works on the same block.
  */
 #include <linux/kthread.h>
 #include <linux/memcontrol.h>

@@ -4,18 +4,16 @@
  * memory nodes it lies; and it doesn't hop from node to node for each block. That
  * memory comes from the right node is no reason, as it can be asked for from any
  * processor. For a guest with two nodes (scripts/vm --nodes 2 --cpus 4). Needs root. */
+#include "t_node.h"
 #include "thread.h"
 
-#include <linux/mempolicy.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
 
 #define BLOCKS 40UL
 
 static atomic_bool *enough; /* shared: the child that makes work ends */
 
-static void run_on(pid_t pid, int cpu)
+static void keep_on(pid_t pid, int cpu)
 {
 	cpu_set_t set;
 
@@ -41,14 +39,6 @@ static unsigned long migrations(void)
 	return strtoul(value, NULL, 10);
 }
 
-static int node_of(const char *p)
-{
-	int node = -1;
-
-	must(!syscall(SYS_get_mempolicy, &node, NULL, 0, p, MPOL_F_NODE | MPOL_F_ADDR));
-	return node;
-}
-
 /* Work for it on @node: blocks to put in order after a fork, and a pool to fill. */
 static unsigned long work(int node)
 {
@@ -56,7 +46,7 @@ static unsigned long work(int node)
 	pid_t pid;
 	char *p;
 
-	run_on(0, cpu_of(node));
+	keep_on(0, cpu_of(node));
 	p = map(BLOCKS * BLOCK, 0);
 	memset(p, 1, BLOCKS * BLOCK);
 	pid = sleeping_child();
@@ -72,7 +62,7 @@ static unsigned long work(int node)
 /* Three blocks from the node's pool, all on it? */
 static bool pool_serves(int node)
 {
-	run_on(0, cpu_of(node));
+	keep_on(0, cpu_of(node));
 	for (unsigned int ms = 100, waited = 0; waited < PATIENCE_MS; waited += ms) {
 		unsigned long hits = stat_of("pool_hits");
 		char *p = map(3 * BLOCK, 0);
@@ -135,7 +125,7 @@ int main(void)
 	ok(hops <= folds / 10, "it went from one processor to another %lu times for %lu blocks, at most once for ten", hops, folds);
 	for (int node = 0; node < 2; node++) {
 		snprintf(want, sizeof(want), "%d", cpu_of(node));
-		run_on(thread_pid(), cpu_of(node));
+		keep_on(thread_pid(), cpu_of(node));
 		hops = migrations();
 		folds = work(node) + work(!node);
 		thread_field("status", "Cpus_allowed_list", after, sizeof(after));
@@ -144,7 +134,7 @@ int main(void)
 		ok(pool_serves(!node), "the other node's pool is served from there, with that node's memory");
 		thread_field("status", "Cpus_allowed_list", after, sizeof(after));
 		ok(!strcmp(after, want), "and it is still allowed on %s only: %s", want, after);
-		run_on(thread_pid(), cpu_of(node));
+		keep_on(thread_pid(), cpu_of(node));
 		hops = elsewhere(want, !node);
 		ok(!hops, "at no moment was it allowed elsewhere: %lu of 1000", hops);
 	}

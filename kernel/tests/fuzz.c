@@ -115,9 +115,13 @@ int main(int argc, char **argv)
 			lacking = argv[i] + 6;
 		else if (!strncmp(argv[i], "only=", 5))
 			only = argv[i] + 5;
-		else if (!strncmp(argv[i], "calls=", 6))
-			enough = strtoul(argv[i] + 6, NULL, 0);
-		else
+		else if (!strncmp(argv[i], "calls=", 6)) {
+			char *end;
+
+			enough = strtoul(argv[i] + 6, &end, 0);
+			if (!enough || *end)
+				bail("%s: not a number of calls above 0", argv[i]);
+		} else
 			bail("%s: not \"inject\", \"lacks=FEATURE,...\", \"only=TEXT\" or \"calls=N\"", argv[i]);
 	}
 	/* The kernel writes to a thread's rseq area. If that finds no memory, it sends SIGSEGV. */

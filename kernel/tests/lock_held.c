@@ -28,7 +28,7 @@
 #define BLOCKS 4UL /* of the other process */
 /* On a busy machine the lock may be free again too soon. */
 #define TRIES 5U
-#define MAPPINGS 40U   /* of the process whose lock is held: each is work by itself */
+#define MAPPINGS 40U /* of the process whose lock is held: each is work by itself */
 #define SWITCHES 150UL /* of the thread; it sleeps for its share of a CPU, too */
 
 /* What the processes see of each other. */
@@ -37,7 +37,7 @@ static struct seen {
 	atomic_int sibling, writer;
 	atomic_ulong read; /* pages of the disk */
 	char *disk;
-} * seen;
+} *seen;
 
 static bool holds(const char *p, unsigned long blocks, char byte, char changed)
 {
@@ -175,7 +175,7 @@ struct result {
 /* One try, with a process and a lock of its own. */
 static struct result try_with(bool writer)
 {
-	struct result r = {0};
+	struct result r = { 0 };
 	pid_t pid, reader, sibling;
 	unsigned long before;
 	double start;
@@ -223,7 +223,7 @@ static struct result try_with(bool writer)
 static void held(bool writer)
 {
 	const char *by = writer ? "for read, and waited for" : "for read";
-	struct result r = {0};
+	struct result r = { 0 };
 	unsigned int tries = 0;
 
 	while (!r.in_time && tries++ < TRIES)

@@ -156,7 +156,7 @@ static void into_the_walk(unsigned int part, unsigned int parts)
  */
 static void forked_between_steps(char **p)
 {
-	struct iovec iov = {*p + BLOCK, PAGE};
+	struct iovec iov = { *p + BLOCK, PAGE };
 	unsigned int during, still;
 	int fd[2];
 	char page[PAGE];
@@ -204,9 +204,8 @@ static void moved_between_steps(char **p, char *above, char *below)
 		again += thread_ran_ns() - ran >= WALK;
 		move_to(p, above);
 	}
-	ok(!stayed && again,
-	   "nor if it moves meanwhile, for which the thread begins anew: watched for good in %u of %u rounds, anew in "
-	   "%u",
+	ok(!stayed && again == MOVING_ROUNDS,
+	   "nor if it moves meanwhile, for which the thread begins anew: watched for good in %u of %u rounds, anew in %u",
 	   stayed, MOVING_ROUNDS, again);
 }
 
@@ -239,11 +238,9 @@ static void among_many(void)
 	moved_between_steps(p, above, below);
 	unmap_all(p, 1);
 	must(!munmap(vmas, VMAS * PAGE));
-	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with "
-	       "%u of them %lu (%lu without the many)\n",
+	printf("# fork and exit with %lu VMAs: %lu instructions; with a mapping of the driver's in two VMAs %lu, with %u of them %lu (%lu without the many)\n",
 	       VMAS, none, one, MAPPINGS, some, few_fork);
-	printf("# the thread runs %lu instructions for a child of a process with %u mappings and %lu VMAs, %lu without "
-	       "these\n",
+	printf("# the thread runs %lu instructions for a child of a process with %u mappings and %lu VMAs, %lu without these\n",
 	       settle, MAPPINGS, VMAS, few_settle);
 	/* Not as a ratio: what the kernel's own VMAs cost depends on whether they have an anon_vma. */
 	ok(one <= none + VMAS * 340,
@@ -278,8 +275,7 @@ static void cut_block(void)
 	munmap(p, 8 * BLOCK);
 	kernel = fork_of_cut(a, 8) - none;
 	munmap(a, 8 * BLOCK);
-	printf("# fork and exit: a block in 512 VMAs %lu instructions, %lu a VMA; eight blocks %lu; the kernel's "
-	       "memory %lu\n",
+	printf("# fork and exit: a block in 512 VMAs %lu instructions, %lu a VMA; eight blocks %lu; the kernel's memory %lu\n",
 	       one, one / BLOCK_PAGES, eight, kernel);
 	ok(eight <= 3 * kernel,
 	   "eight blocks in 512 VMAs each cost %.2f times what the kernel's memory does, at most 3",

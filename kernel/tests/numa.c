@@ -13,14 +13,6 @@
 #include "t_device.h"
 #include "t_node.h"
 
-static int node_of(const char *p)
-{
-	int node = -1;
-
-	must(!syscall(SYS_get_mempolicy, &node, NULL, 0, p, MPOL_F_NODE | MPOL_F_ADDR));
-	return node;
-}
-
 static void bind_to(char *p, size_t len, int node)
 {
 	unsigned long mask = 1UL << node;

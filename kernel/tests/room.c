@@ -7,9 +7,7 @@
  *
  * Needs root and two nodes.
  */
-#include <linux/mempolicy.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 
 #include "t_cgroup.h"
@@ -45,14 +43,6 @@ static struct seen {
 	atomic_uint ready, go;
 	char *memory;
 } *seen;
-
-static int node_of(const char *p)
-{
-	int node;
-
-	must(!syscall(SYS_get_mempolicy, &node, NULL, 0, p, MPOL_F_NODE | MPOL_F_ADDR));
-	return node;
-}
 
 static void become(unsigned int uid)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Memory nodes: where a thread runs. */
+/* Memory nodes: where a thread runs, and where a page lies. */
 #ifndef DPH_TEST_NODE_H
 #define DPH_TEST_NODE_H
 
+#include <linux/mempolicy.h>
 #include <sched.h>
+#include <sys/syscall.h>
 
 #include "t.h"
 
@@ -22,6 +24,15 @@ static inline void run_on(int node)
 	CPU_ZERO(&set);
 	CPU_SET(atoi(list), &set);
 	must(!sched_setaffinity(0, sizeof(set), &set));
+}
+
+/* The node on which the page at @p lies. */
+static inline int node_of(const char *p)
+{
+	int node = -1;
+
+	must(!syscall(SYS_get_mempolicy, &node, NULL, 0, p, MPOL_F_NODE | MPOL_F_ADDR));
+	return node;
 }
 
 #endif /* DPH_TEST_NODE_H */
