@@ -112,8 +112,9 @@ void dph_promote_collapse(struct dph_block *b, struct vm_fault *vmf)
 
 bool dph_promote_wants_folio(const struct dph_block *b)
 {
-	return READ_ONCE(b->over) && !READ_ONCE(b->folio) &&
-	       dph_policy_repair(READ_ONCE(b->nr),
+	/* Without the block's lock: dph_promote_tidy() asks again with it. */
+	return data_race(b->over && !b->folio) &&
+	       dph_policy_repair(data_race(b->nr),
 				 READ_ONCE(b->space->percent));
 }
 
