@@ -26,6 +26,8 @@ OWN = f"""{RULE}
 {RULE}
 """
 CORE = OWN.replace("dph_fault+0x10/0x90 [dphuge]", "lru_add+0x10/0x90").replace("handle_mm_fault+0x5/0x20", "dph_x+0x1/0x2 [dphuge]")
+ATOMIC = OWN.replace("read (marked) to", "read-write (marked) to")
+ATOMIC_READ = ATOMIC.replace(" write to", " read to")
 UNKNOWN = "\n".join(["BUG: KCSAN: data-race in dph_fault [dphuge]", "", "race at unknown origin, with read to 0xffff of 8 bytes by "
                      "task 1 on cpu 0:", " dph_fault+0x1/0x2 [dphuge]", "=" * 66])
 
@@ -37,6 +39,8 @@ def main():
     ok(any("KCSAN" in line for line in vm.complaints(OWN)), "a race with the module is a complaint")
     ok(any("KCSAN" in line for line in vm.complaints(UNKNOWN)), "and so is one with an unknown writer")
     ok(not vm.complaints(CORE) and vm.without_core_races(CORE)[1] == 1, "one of two functions of Linux's is counted")
+    ok(not vm.complaints(ATOMIC_READ), "an atomic operation of the module's and a read of Linux's is Linux's affair")
+    ok(any("KCSAN" in line for line in vm.complaints(ATOMIC)), "with a write of Linux's it is a complaint")
     ok("BUG: bad" in vm.complaints(CORE + "BUG: bad"), "what comes after its report is read")
     ok(any("KCSAN" in line for line in vm.complaints("BUG: KCSAN: data-race in a / b")), "a report without its end is a complaint")
     return done()
