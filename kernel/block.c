@@ -18,6 +18,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "page.h"
 #include "vmas.h"
 
 /*
@@ -79,8 +80,26 @@ void dph_block_isolated(struct dph_block *b)
 	b->folio->list = DPH_LRU_NONE;
 }
 
+/*
+ * Each process of a family has a range of the file of its own, so its pages have
+ * other names than its relatives'.
+ */
+void dph_block_place(const struct dph_block *b, unsigned int i,
+		     struct page *page)
+{
+	const struct dph_space *space = b->space;
+	struct folio *core = page_folio(page);
+
+	if (space->base == DPH_SPACE_NOWHERE)
+		dph_page_displace(core);
+	else
+		dph_page_place(core, space->vmas.mapping,
+			       space->base + (b->idx << DPH_BLOCK_SHIFT) + i);
+}
+
 void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio)
 {
+	dph_block_place(b, 0, dph_folio_page(folio, 0));
 	b->folio = folio;
 	spin_lock(&folio->lock);
 	list_add(&b->sharer, &folio->blocks);
@@ -130,21 +149,16 @@ void dph_block_drop_folio(struct dph_block *b,
 }
 
 /*
- * By PMD, and on 7.x by all 512 entries of a table at once, the core maps only
- * a folio whose index lies inside the file (finish_fault()). That must be no
- * folio of which not all shows: its pages may not be cleared yet, or lie under
- * an overlay. A relative that shares the folio may see it differently, so each
- * fault says it anew.
+ * A folio of which not all shows must never be mapped by a PMD: its pages may not
+ * be cleared yet, or lie under an overlay. A relative that shares the folio may
+ * see it differently, so each fault says it anew.
  */
 void dph_block_allow_huge(const struct dph_block *b, struct page *page)
 {
 	struct folio *core = page_folio(page);
 
-	if (!b->folio || core != b->folio->core)
-		return;
-	core->index = dph_block_huge(b) ? b->idx << DPH_BLOCK_SHIFT :
-					  DPH_FOLIO_INDEX_OUTSIDE;
-	dph_compat_allow_pmd(core, dph_block_huge(b));
+	if (b->folio && core == b->folio->core)
+		dph_compat_allow_pmd(core, dph_block_huge(b));
 }
 
 /*
@@ -190,6 +204,7 @@ bool dph_block_exclusive(struct dph_block *b, struct page *held)
 	if (folio_ref_count(b->folio->core) != refs)
 		return false;
 	b->was_shared = false;
+	dph_block_place(b, 0, dph_folio_page(b->folio, 0));
 	return true;
 }
 

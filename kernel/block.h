@@ -127,6 +127,16 @@ bool dph_block_exclusive(struct dph_block *b, struct page *held);
 void dph_block_quiesce(struct dph_block *b);
 
 /**
+ * dph_block_place() - a page is the block's process's alone
+ * @b:		the block
+ * @i:		0 to 511: which page
+ * @page:	a new one, or one that nobody else has any more; for the folio its
+ *		first one, and @i is 0
+ */
+void dph_block_place(const struct dph_block *b, unsigned int i,
+		     struct page *page);
+
+/**
  * dph_block_allow_huge() - tell the core how it may map a page
  * @b:		the block
  * @page:	one of its pages, locked

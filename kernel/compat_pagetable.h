@@ -5,10 +5,25 @@
 #ifndef DPH_COMPAT_PAGETABLE_H
 #define DPH_COMPAT_PAGETABLE_H
 
+#include <linux/fs.h>
+#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/version.h>
 #include <asm/pgalloc.h>
 #include <asm/tlbflush.h>
+
+/*
+ * Since 6.12.59, and 6.18, the core maps by a PMD only folios that lie inside the
+ * file (finish_fault()); and 7.x maps such a folio's pages all at once where
+ * there is a page table. Not all of ours may be seen: so where a driver can map
+ * a PMD itself, the files are empty, and the core maps one page at a time.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define DPH_COMPAT_INSERT_PMD
+#define DPH_COMPAT_FILE_SIZE	0
+#else
+#define DPH_COMPAT_FILE_SIZE	MAX_LFS_FILESIZE
+#endif
 
 /* Has each page table a lock of its own? Else the mm has one for all. */
 #ifdef USE_SPLIT_PTE_PTLOCKS	/* until 6.11 */

@@ -51,6 +51,7 @@ bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held)
 	if (references != 1 + cow_map_count(page) + (held == page))
 		return false;
 	dph_overlay_page_claim(page);
+	dph_block_place(b, i, page);
 	return true;
 }
 
@@ -68,6 +69,7 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 		return err;
 	}
 	copy_highpage(new, old);
+	dph_block_place(b, i, new);
 	/* As in dph_block_quiesce(), but for one page. */
 	lock_page(old);
 	unlock_page(old);
@@ -93,12 +95,16 @@ bool dph_cow_settled(struct dph_block *b)
 	return true;
 }
 
-static struct page *cow_copy_of(struct dph_space *space, struct page *from)
+/* A copy of @pb's page @i for a child's block. */
+static struct page *cow_copy_for(struct dph_block *cb, struct dph_block *pb,
+				 unsigned int i, struct page *from)
 {
+	struct dph_space *space = pb->space;
 	struct page *page = dph_page_alloc(space->user, NULL, DPH_PAGE_GFP);
 
 	if (!IS_ERR(page)) {
 		copy_highpage(page, from);
+		dph_block_place(cb, i, page);
 		dph_count(&space->counts, DPH_FORK_COPIES, 1);
 	}
 	return page;
@@ -141,7 +147,7 @@ static int cow_share_overlay(struct dph_block *pb, struct dph_block *cb)
 			continue;
 		}
 		if (cow_pinned(page)) {
-			page = cow_copy_of(pb->space, page);
+			page = cow_copy_for(cb, pb, i, page);
 			if (IS_ERR(page))
 				return PTR_ERR(page);
 		} else {
@@ -175,7 +181,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 		} else if (!cb->over->slot[i]) {
 			struct page *page;
 
-			page = cow_copy_of(parent, dph_folio_page(from, i));
+			page = cow_copy_for(cb, pb, i, dph_folio_page(from, i));
 			if (IS_ERR(page))
 				return PTR_ERR(page);
 			dph_overlay_set(cb->over, i, page);

@@ -47,6 +47,7 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		if (IS_ERR(to))
 			goto undo;
 		copy_highpage(to, from);
+		dph_block_place(b, i, to);
 		dph_overlay_set(b->over, i, to);
 		__set_bit(i, done);
 		copied++;

@@ -5,15 +5,18 @@
  * tree.
  */
 #include <linux/err.h>
+#include <linux/idr.h>
 #include <linux/jiffies.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
 #include "family.h"
 #include "pseudofs.h"
+#include "space.h"
 
 /*
  * struct dph_family - one pseudo file
+ * @places:	the members' numbers; a lock of its own
  * @lock:	guards all that follows, and what the members say of it
  * @members:	one for each process that maps the file, by its @mm
  * @nr:		how many
@@ -21,6 +24,7 @@
  * @visited:	when all of them were visited last; jiffies
  */
 struct dph_family {
+	struct ida places;
 	spinlock_t lock;
 	struct rb_root members;
 	unsigned int nr;
@@ -36,6 +40,7 @@ struct file *dph_family_file(const struct file_operations *fops)
 	family = kzalloc(sizeof(*family), GFP_KERNEL_ACCOUNT);
 	if (!family)
 		return ERR_PTR(-ENOMEM);
+	ida_init(&family->places);
 	spin_lock_init(&family->lock);
 	family->visited = jiffies;
 	file = dph_pseudofs_file(fops, family);
@@ -50,6 +55,7 @@ int dph_family_release(struct inode *inode, struct file *file)
 
 	WARN_ON_ONCE(!RB_EMPTY_ROOT(&family->members));
 	inode->i_private = NULL;
+	ida_destroy(&family->places);
 	kfree(family);
 	dph_pseudofs_release();
 	return 0;
@@ -73,13 +79,21 @@ static bool family_less(struct rb_node *node, const struct rb_node *other)
 	return family_compare(family_member(node)->mm, other) < 0;
 }
 
-void dph_family_join(struct dph_family *family, struct dph_family_member *m)
+/*
+ * A number is given out again after its owner's end. Pages that have their place
+ * by it still are shared ones: they get another before anybody writes to them.
+ */
+pgoff_t dph_family_join(struct dph_family *family, struct dph_family_member *m)
 {
 	m->vmas = 1;
+	m->place = ida_alloc_max(&family->places, DPH_SPACE_MAX - 1,
+				 GFP_KERNEL);
 	spin_lock(&family->lock);
 	rb_add(&m->node, &family->members, family_less);
 	family->nr++;
 	spin_unlock(&family->lock);
+	return m->place < 0 ? DPH_SPACE_NOWHERE :
+			      (pgoff_t)m->place << DPH_SPACE_SHIFT;
 }
 
 void dph_family_vma_opened(struct dph_family *family,
@@ -102,6 +116,8 @@ bool dph_family_vma_closed(struct dph_family *family,
 		family->nr--;
 	}
 	spin_unlock(&family->lock);
+	if (last && m->place >= 0)
+		ida_free(&family->places, m->place);
 	return last;
 }
 

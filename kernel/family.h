@@ -13,6 +13,7 @@ struct dph_family;
 
 /**
  * struct dph_family_member - a region as its family sees it
+ * @place:	its number in the family, or an error (there are too many)
  * @node:	in the family's tree; the family's lock
  * @mm:		whose region it is; constant. Compared, never dereferenced by
  *		this pointer: it may be gone
@@ -21,6 +22,7 @@ struct dph_family;
  *		whoever holds it for write may read them without the lock
  */
 struct dph_family_member {
+	int place;
 	struct rb_node node;
 	struct mm_struct *mm;
 	unsigned int vmas;
@@ -58,8 +60,12 @@ static inline struct dph_family *dph_family_of(const struct file *file)
  * dph_family_join() - a region with one VMA joins
  * @family:	the family
  * @m:		the region
+ *
+ * Context: process context.
+ * Return: which part of the file is its pages' own, as @base of struct dph_space
+ * says. It is another's when the region is no member any more
  */
-void dph_family_join(struct dph_family *family, struct dph_family_member *m);
+pgoff_t dph_family_join(struct dph_family *family, struct dph_family_member *m);
 
 /**
  * dph_family_vma_opened() - one more VMA points to the region

@@ -132,6 +132,12 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	get_page(page);
 	lock_page(page);
 	dph_block_allow_huge(b, page);
+	if (whole && dph_block_huge(b) && dph_pagetable_map(vmf, b->folio->core)) {
+		unlock_page(page);
+		put_page(page);
+		fault_done(b);
+		return VM_FAULT_NOPAGE;
+	}
 	vmf->page = page;
 	fault_done(b);
 	return VM_FAULT_LOCKED;

@@ -39,7 +39,6 @@ static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
 		folio_put(core);
 		return NULL;
 	}
-	core->index = DPH_FOLIO_INDEX_OUTSIDE;
 	dph_compat_folio_no_thp(core);
 	folio->user = user;
 	folio->core = core;
@@ -131,6 +130,7 @@ void dph_folio_put(struct dph_folio *folio)
 {
 	if (!folio || !refcount_dec_and_test(&folio->users))
 		return;
+	dph_page_displace(folio->core);
 	if (folio->user)
 		dph_held_put(folio->user, folio->core);
 	else

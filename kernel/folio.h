@@ -51,14 +51,6 @@ struct dph_folio {
 	DECLARE_BITMAP(populated, DPH_BLOCK_PAGES);
 };
 
-/*
- * From 6.12.59 on the core maps a folio by a PMD only if its index lies inside
- * the file. A folio that isn't full must never be mapped so: it has this index,
- * see dph_block_allow_huge(). On these kernels that is a second safeguard,
- * beside dph_pagetable_force_small().
- */
-#define DPH_FOLIO_INDEX_OUTSIDE	(ULONG_MAX - 2 * DPH_BLOCK_PAGES)
-
 /**
  * dph_folio_page() - one of the folio's pages
  * @folio:	the folio

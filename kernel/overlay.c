@@ -5,7 +5,8 @@
  *
  * After a fork the table is shared as it is. The first side that has to change
  * it clones it (512 pointers); the pages are then in two tables, counted in
- * page_private(), which is ours as the page has no mapping.
+ * page_private(), which is ours: the core asks a mapping about it only if the page
+ * says that it has such data (PG_private).
  */
 #include <linux/gfp.h>
 #include <linux/slab.h>

@@ -5,6 +5,7 @@
  */
 #include <linux/gfp.h>
 #include <linux/highmem.h>
+#include <linux/pagemap.h>
 
 #include "compat.h"
 #include "held.h"
@@ -48,9 +49,36 @@ struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp)
 	return page_of(user, __folio_alloc_node(gfp, 0, nid));
 }
 
+/*
+ * The index first: who sees the mapping names a futex by it. Nobody waits by the
+ * name that the memory had when it was shared: to wait is to write, for the
+ * core, so that the process has had a page of its own first.
+ */
+void dph_page_place(struct folio *core, struct address_space *mapping,
+		    pgoff_t index)
+{
+	core->index = index;
+	/* Pairs with the order in which get_futex_key() reads them. */
+	smp_store_release(&core->mapping, mapping);
+}
+
+/*
+ * Whoever has the folio's lock may go on to the mapping (memory_failure()), and
+ * its inode may be gone soon.
+ */
+void dph_page_displace(struct folio *core)
+{
+	if (!core->mapping)
+		return;
+	folio_lock(core);
+	WRITE_ONCE(core->mapping, NULL);
+	folio_unlock(core);
+}
+
 void dph_page_free(struct dph_user *user, struct page *page)
 {
 	set_page_private(page, 0);
+	dph_page_displace(page_folio(page));
 	dph_held_put(user, page_folio(page));
 }
 

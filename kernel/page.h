@@ -50,6 +50,28 @@ struct page *dph_page_alloc(struct dph_user *user, struct vm_fault *vmf,
 struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp);
 
 /**
+ * dph_page_place() - say where the core finds memory of a process
+ * @core:	a folio of one process alone, mapped nowhere for writing
+ * @mapping:	its file's
+ * @index:	its offset in that file, in pages
+ *
+ * The futexes in it have their names by that (get_futex_key()), and the reverse
+ * map finds its entries.
+ */
+void dph_page_place(struct folio *core, struct address_space *mapping,
+		    pgoff_t index);
+
+/**
+ * dph_page_displace() - the core finds it nowhere any more
+ * @core:	a folio; nothing happens if it has no place
+ *
+ * Memory that has a place must not go back to the page allocator.
+ *
+ * Context: process context; waits for the folio's lock.
+ */
+void dph_page_displace(struct folio *core);
+
+/**
  * dph_page_free() - let go of a page that dph_page_alloc() gave
  * @user:	for whom it was allocated
  * @page:	in no overlay any more. If others still have references to it, it

@@ -31,8 +31,8 @@ static bool pagetable_is_table(pmd_t pmd)
  * Before 6.14 it stays: only munmap, mremap and dph_pagetable_retract() take
  * tables away, and all of them need mmap_lock for write. Since then
  * MADV_DONTNEED frees empty ones with the lock held for read (try_to_free_pte()),
- * so it may be gone when finish_fault() comes. Then dph_block_allow_huge()
- * keeps the core from mapping a PMD.
+ * so it may be gone when finish_fault() comes. Then the size of the file keeps
+ * the core from mapping a PMD (DPH_COMPAT_FILE_SIZE), or dph_block_allow_huge().
  */
 bool dph_pagetable_force_small(struct vm_fault *vmf)
 {
@@ -53,6 +53,35 @@ bool dph_pagetable_force_small(struct vm_fault *vmf)
 	table = pagetable_is_table(*vmf->pmd);
 	spin_unlock(ptl);
 	return table;
+}
+
+/*
+ * vmf_insert_folio_pmd() for writing warns if it finds a page table, and others
+ * may put one there meanwhile (userfaultfd, guard pages). For reading it does
+ * nothing then. Where the VMA's protection has no right to write in it, because
+ * first writes must be heard of, this one has been, and the right is added here.
+ */
+bool dph_pagetable_map(struct vm_fault *vmf, struct folio *folio)
+{
+#ifdef DPH_COMPAT_INSERT_PMD
+	struct vm_area_struct *vma = vmf->vma;
+	spinlock_t *ptl;
+	bool mapped;
+
+	if (!pmd_none(READ_ONCE(*vmf->pmd)) || folio_test_has_hwpoisoned(folio))
+		return false;
+	vmf_insert_folio_pmd(vmf, folio, false);
+	ptl = pmd_lock(vma->vm_mm, vmf->pmd);
+	mapped = pmd_trans_huge(*vmf->pmd) &&
+		 pmd_pfn(*vmf->pmd) == folio_pfn(folio);
+	if (mapped && (vmf->flags & FAULT_FLAG_WRITE))
+		set_pmd_at(vma->vm_mm, vmf->address & PMD_MASK, vmf->pmd,
+			   pmd_mkwrite_novma(pmd_mkdirty(*vmf->pmd)));
+	spin_unlock(ptl);
+	return mapped;
+#else
+	return false;
+#endif
 }
 
 /* Not where an IOMMU walks the table: its caches can't be flushed from here. */

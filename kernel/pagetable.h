@@ -21,6 +21,17 @@ struct vm_fault;
 bool dph_pagetable_force_small(struct vm_fault *vmf);
 
 /**
+ * dph_pagetable_map() - map a block by a PMD, where it is ours to do
+ * @vmf:	a fault in a block that may be mapped so, and be written if it is
+ *		one for writing
+ * @folio:	the block's, locked
+ *
+ * Context: from ->fault().
+ * Return: false if the core is to do what is possible; as ever before 6.15
+ */
+bool dph_pagetable_map(struct vm_fault *vmf, struct folio *folio);
+
+/**
  * dph_pagetable_retractable() - does a page table keep a PMD from being mapped?
  * @vmf:	a fault in a block that could be mapped by a PMD
  *

@@ -5,9 +5,8 @@
  * mmap replaces the device's file by one of our own. There are four reasons:
  * MADV_REMOVE finds a regular file's fallocate; memory is in core dumps by
  * default (a link count of 0 counts as anonymous shared memory,
- * fs/coredump.c); the device's descriptor can be closed; and i_size is large:
- * since 6.12.59 the core maps by PMD only folios whose index lies inside the
- * file (finish_fault()).
+ * fs/coredump.c); the device's descriptor can be closed; and memory has a name
+ * by its file and its offset there, which futexes need.
  *
  * The file system is mounted while files are open, and its mount holds a
  * reference on the module: so the module stays until the last file's inode is
@@ -22,6 +21,7 @@
 #include <linux/mount.h>
 #include <linux/pseudo_fs.h>
 
+#include "compat_pagetable.h"
 #include "pseudofs.h"
 
 #define PSEUDOFS_MAGIC	0x64706867	/* "dphg" */
@@ -40,6 +40,11 @@ static char *pseudofs_dname(struct dentry *dentry, char *buffer, int len)
 
 static const struct dentry_operations pseudofs_dentry_ops = {
 	.d_dname = pseudofs_dname,
+};
+
+/* There is nothing that dirty pages would have to be written to. */
+static const struct address_space_operations pseudofs_aops = {
+	.dirty_folio = noop_dirty_folio,
 };
 
 static int pseudofs_init_context(struct fs_context *fc)
@@ -81,7 +86,8 @@ struct file *dph_pseudofs_file(const struct file_operations *fops, void *data)
 	/* No times to update, nothing for security modules to label. */
 	inode->i_flags |= S_NOATIME | S_NOCMTIME | S_PRIVATE;
 	inode->i_private = data;
-	i_size_write(inode, MAX_LFS_FILESIZE);
+	i_size_write(inode, DPH_COMPAT_FILE_SIZE);
+	inode->i_mapping->a_ops = &pseudofs_aops;
 	clear_nlink(inode);
 
 	file = alloc_file_pseudo(inode, pseudofs_mount, "dphuge", O_RDWR, fops);

@@ -43,7 +43,7 @@ struct dph_region *dph_region_alloc(struct file *file, struct dph_user *user,
 	r->space.adaptive = adaptive;
 	xa_init_flags(&r->space.blocks, XA_FLAGS_ACCOUNT);
 	r->member.mm = mm;
-	dph_family_join(r->family, &r->member);
+	r->space.base = dph_family_join(r->family, &r->member);
 	return r;
 }
 

@@ -13,12 +13,25 @@
 #include "user.h"
 #include "vmas.h"
 
+/*
+ * So many pages a process of a family has of the file: all addresses of a process
+ * with page tables of four levels. File offsets are less than 2^51 pages
+ * (MAX_LFS_FILESIZE), so there are so many processes.
+ */
+#define DPH_SPACE_SHIFT		35
+#define DPH_SPACE_MAX		BIT(51 - DPH_SPACE_SHIFT)
+
+/* For struct dph_space: pages can't be told from relatives'. */
+#define DPH_SPACE_NOWHERE	ULONG_MAX
+
 /**
  * struct dph_space - the blocks of a region, and what they share
  * @user:	who made the mapping; constant, the region's reference
  * @vmas:	the VMAs that show it
  * @blocks:	struct dph_block by file offset / 2 MiB; entries are added
  *		under its own lock and stay until the region goes
+ * @base:	what is added to the offset of one of its pages to tell it from its
+ *		relatives' (folio->index); or DPH_SPACE_NOWHERE. Constant
  * @percent:	threshold, 0 to 100; read and written whole
  * @adaptive:	may guess, see policy.h; as @percent
  * @trust:	how right its guesses were; a race may lose a count, which does
@@ -36,6 +49,7 @@ struct dph_space {
 	struct dph_user *user;
 	struct dph_vmas vmas;
 	struct xarray blocks;
+	pgoff_t base;
 	unsigned int percent;
 	bool adaptive;
 	int trust;

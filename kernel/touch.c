@@ -117,6 +117,7 @@ static struct page *touch_populate(struct dph_block *b, struct vm_fault *vmf,
 			dph_page_free(b->space->user, page);
 			return ERR_PTR(err);
 		}
+		dph_block_place(b, i, page);
 		dph_overlay_set(b->over, i, page);
 		dph_block_drop_hidden_folio(b);
 	}
