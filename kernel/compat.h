@@ -127,9 +127,9 @@ static inline void dph_compat_zap_vma(struct vm_area_struct *vma,
  * @folio:	an order-9 folio, just allocated
  *
  * The order-9 folios come from calls that make them for the page cache or THP,
- * "rmappable". But ours have no mapping, and since 6.12 split_huge_pages
- * (debugfs), which goes by that flag, looks at the mapping without a check.
- * Before 6.6 there was no such flag, and that code checks.
+ * "rmappable". But ours are not in the page cache, and since 6.12 split_huge_pages
+ * (debugfs), which goes by that flag, looks at the mapping without a check: in the
+ * pool they have none. Before 6.6 there was no such flag, and that code checks.
  */
 static inline void dph_compat_folio_no_thp(struct folio *folio)
 {
@@ -176,8 +176,8 @@ dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
  * @folio:	an order-9 folio, locked
  * @allow:	true if it may
  *
- * On most kernels the folio's index says that, or a page table that stays in
- * place. On those that have neither, do_set_pmd() still refuses a folio which
+ * On most kernels a page table that stays in place says that, or the file's size
+ * (DPH_COMPAT_FILE_SIZE). On those that have neither, do_set_pmd() still refuses a folio which
  * has a page that was poisoned, as that must be mapped alone.
  */
 static inline void dph_compat_allow_pmd(struct folio *folio, bool allow)

@@ -13,17 +13,35 @@
 #include <asm/tlbflush.h>
 
 /*
- * Since 6.12.59, and 6.18, the core maps by a PMD only folios that lie inside the
- * file (finish_fault()); and 7.x maps such a folio's pages all at once where
+ * Since 6.12.59, 6.17.9 and 6.18 the core maps by a PMD only folios that lie inside
+ * the file (finish_fault()); and 7.x maps such a folio's pages all at once where
  * there is a page table. Not all of ours may be seen: so where a driver can map
- * a PMD itself, the files are empty, and the core maps one page at a time.
+ * a PMD itself, the files are empty, and the core maps one page at a time. 6.15
+ * and 6.16 mark such a PMD as special, and copy_huge_pmd() takes no reference then.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 17, 0)
 #define DPH_COMPAT_INSERT_PMD
 #define DPH_COMPAT_FILE_SIZE	0
 #else
 #define DPH_COMPAT_FILE_SIZE	MAX_LFS_FILESIZE
 #endif
+
+/**
+ * dph_compat_pmd_tracked() - does somebody want to hear of writes, or accesses?
+ * @pmd:	a present one
+ *
+ * That is userfaultfd (and PAGEMAP_SCAN), or NUMA balancing.
+ *
+ * Return: true if somebody does
+ */
+static inline bool dph_compat_pmd_tracked(pmd_t pmd)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	return pmd_uffd_wp(pmd) || pmd_protnone(pmd);
+#else
+	return pmd_uffd(pmd) || pmd_protnone(pmd);
+#endif
+}
 
 /* Has each page table a lock of its own? Else the mm has one for all. */
 #ifdef USE_SPLIT_PTE_PTLOCKS	/* until 6.11 */

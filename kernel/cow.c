@@ -73,8 +73,9 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 	/* As in dph_block_quiesce(), but for one page. */
 	lock_page(old);
 	unlock_page(old);
-	dph_overlay_set(b->over, i, new);
+	/* First: it may be a relative's alone once it isn't ours. */
 	dph_vmas_zap_fault(&b->space->vmas, vmf);
+	dph_overlay_set(b->over, i, new);
 	dph_block_drop_hidden_folio(b);
 	dph_count(&b->space->counts, DPH_COPIES, 1);
 	trace_dphuge_cow(b, 1);

@@ -82,12 +82,14 @@ static bool family_less(struct rb_node *node, const struct rb_node *other)
 /*
  * A number is given out again after its owner's end. Pages that have their place
  * by it still are shared ones: they get another before anybody writes to them.
+ * A thread that waits in memory which its process has unmapped stands in the new
+ * owner's way.
  */
 pgoff_t dph_family_join(struct dph_family *family, struct dph_family_member *m)
 {
 	m->vmas = 1;
 	m->place = ida_alloc_max(&family->places, DPH_SPACE_MAX - 1,
-				 GFP_KERNEL);
+				 GFP_KERNEL | __GFP_NOFAIL);
 	spin_lock(&family->lock);
 	rb_add(&m->node, &family->members, family_less);
 	family->nr++;

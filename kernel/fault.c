@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "cow.h"
 #include "fault.h"
+#include "held.h"
 #include "pagetable.h"
 #include "region.h"
 #include "touch.h"
@@ -33,7 +34,14 @@ static void fault_done(struct dph_block *b)
 
 static vm_fault_t fault_error(long err)
 {
-	return err == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	switch (err) {
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	case -EHWPOISON:
+		return VM_FAULT_HWPOISON;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
 }
 
 /*
@@ -132,6 +140,9 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	get_page(page);
 	lock_page(page);
 	dph_block_allow_huge(b, page);
+	/* The core doesn't mark the folio if it doesn't know what it is. */
+	if (dph_block_huge(b) && dph_held_poisoned(b->folio->core))
+		folio_set_has_hwpoisoned(b->folio->core);
 	if (whole && dph_block_huge(b) && dph_pagetable_map(vmf, b->folio->core)) {
 		unlock_page(page);
 		put_page(page);
@@ -164,6 +175,8 @@ static vm_fault_t fault_write(struct vm_fault *vmf)
 		/* Replaced or discarded since; its entry is gone as well. */
 	} else if (!dph_block_huge(b) && !dph_pagetable_force_small(vmf)) {
 		/* Some of the block was discarded since ->fault(). */
+	} else if (PageHWPoison(vmf->page)) {
+		ret = VM_FAULT_HWPOISON;
 	} else if (dph_cow_writable(b, i, vmf->page)) {
 		lock_page(vmf->page);
 		dph_block_allow_huge(b, vmf->page);

@@ -23,6 +23,8 @@
  * list has a reference to the user: he stays in debt when his last process has
  * ended.
  */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched.h>
@@ -60,6 +62,29 @@ static void (*held_give)(struct dph_user *user, unsigned long pages);
 static bool held_free(struct folio *folio)
 {
 	return folio_ref_count(folio) == 1;
+}
+
+bool dph_held_poisoned(struct folio *folio)
+{
+	long i;
+
+	for (i = 0; i < folio_nr_pages(folio); i++)
+		if (PageHWPoison(folio_page(folio, i)))
+			return true;
+	return false;
+}
+
+/*
+ * What is poisoned must reach nobody again. The page allocator sees to that for a
+ * single page (free_pages_prepare()). A larger folio is kept for ever.
+ */
+static void held_let_go(struct folio *folio)
+{
+	if (folio_test_large(folio) && dph_held_poisoned(folio))
+		pr_warn_ratelimited("2 MiB at pfn %lx are not used again after a memory error\n",
+				    folio_pfn(folio));
+	else
+		folio_put(folio);
 }
 
 static void held_add(struct dph_user *user, struct folio *folio)
@@ -103,7 +128,7 @@ static unsigned long held_dispose(struct list_head *list)
 	list_for_each_entry_safe(folio, next, list, lru) {
 		list_del(&folio->lru);
 		freed += folio_nr_pages(folio);
-		folio_put(folio);
+		held_let_go(folio);
 	}
 	return freed;
 }
@@ -113,7 +138,7 @@ void dph_held_put(struct dph_user *user, struct folio *folio)
 	unsigned long pages = folio_nr_pages(folio);
 
 	if (held_free(folio)) {
-		folio_put(folio);
+		held_let_go(folio);
 		held_give(user, pages);
 		return;
 	}
@@ -268,7 +293,7 @@ void dph_held_exit(void)
 		spin_lock(&held_lock);
 		last = held_del(user, folio);
 		spin_unlock(&held_lock);
-		folio_put(folio);
+		held_let_go(folio);
 		if (last)
 			dph_user_put(user);
 		dph_user_put(user);

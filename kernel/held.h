@@ -42,6 +42,14 @@ void dph_held_exit(void);
 void dph_held_put(struct dph_user *user, struct folio *folio);
 
 /**
+ * dph_held_poisoned() - has the folio a page that the hardware can't read?
+ * @folio:	of any order
+ *
+ * Return: true if a memory error was found in it
+ */
+bool dph_held_poisoned(struct folio *folio);
+
+/**
  * dph_held_look() - free what nobody else has any more
  * @user:	only what is counted for him, to whom the caller has a
  *		reference; or NULL: for anybody

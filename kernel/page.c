@@ -51,12 +51,17 @@ struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp)
 
 /*
  * The index first: who sees the mapping names a futex by it. Nobody waits by the
- * name that the memory had when it was shared: to wait is to write, for the
- * core, so that the process has had a page of its own first.
+ * name that the memory had when it was shared: the core asks for the right to
+ * write first, so that the process has had a page of its own. Only where it may
+ * not write, in a read-only mapping, relatives that share a page meet.
+ *
+ * A clean page might be taken out of the page cache, where ours never was
+ * (mapping_evict_folio(), from __do_fault() after a memory error).
  */
 void dph_page_place(struct folio *core, struct address_space *mapping,
 		    pgoff_t index)
 {
+	folio_set_dirty(core);
 	core->index = index;
 	/* Pairs with the order in which get_futex_key() reads them. */
 	smp_store_release(&core->mapping, mapping);

@@ -55,8 +55,7 @@ struct page *dph_page_alloc_near(struct dph_user *user, int nid, gfp_t gfp);
  * @mapping:	its file's
  * @index:	its offset in that file, in pages
  *
- * The futexes in it have their names by that (get_futex_key()), and the reverse
- * map finds its entries.
+ * The futexes in it have their names by that (get_futex_key()).
  */
 void dph_page_place(struct folio *core, struct address_space *mapping,
 		    pgoff_t index);
@@ -67,7 +66,9 @@ void dph_page_place(struct folio *core, struct address_space *mapping,
  *
  * Memory that has a place must not go back to the page allocator.
  *
- * Context: process context; waits for the folio's lock.
+ * Context: process context; waits for the folio's lock, which who maps it may
+ * have: it must be unmapped and quiesced, or go with its last VMA. In reclaim
+ * too: whoever has that lock then doesn't wait for memory.
  */
 void dph_page_displace(struct folio *core);
 

@@ -74,7 +74,9 @@ bool dph_pagetable_map(struct vm_fault *vmf, struct folio *folio)
 	ptl = pmd_lock(vma->vm_mm, vmf->pmd);
 	mapped = pmd_trans_huge(*vmf->pmd) &&
 		 pmd_pfn(*vmf->pmd) == folio_pfn(folio);
-	if (mapped && (vmf->flags & FAULT_FLAG_WRITE))
+	/* Whoever asked meanwhile to hear of writes is asked, at the next try. */
+	if (mapped && (vmf->flags & FAULT_FLAG_WRITE) &&
+	    !dph_compat_pmd_tracked(*vmf->pmd))
 		set_pmd_at(vma->vm_mm, vmf->address & PMD_MASK, vmf->pmd,
 			   pmd_mkwrite_novma(pmd_mkdirty(*vmf->pmd)));
 	spin_unlock(ptl);

@@ -13,7 +13,8 @@
  * A shrinker may run in any task that allocates, with any lock held that
  * permits GFP_KERNEL: so block and folio locks are only tried, and mmap_lock
  * too. Where that fails, i_mmap_rwsem keeps the VMAs in place, as for a
- * truncated file.
+ * truncated file. (Nobody has the lock of a folio that goes, see
+ * dph_page_displace(): there is no other reference.)
  */
 #include <linux/file.h>
 #include <linux/list_lru.h>

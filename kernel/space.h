@@ -15,7 +15,8 @@
 
 /*
  * So many pages a process of a family has of the file: all addresses of a process
- * with page tables of four levels. File offsets are less than 2^51 pages
+ * with page tables of four levels. (With five, who maps more than 128 TiB at once
+ * may have pages with a relative's names.) File offsets are less than 2^51 pages
  * (MAX_LFS_FILESIZE), so there are so many processes.
  */
 #define DPH_SPACE_SHIFT		35

@@ -136,6 +136,8 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 	if (b->lost)
 		return ERR_PTR(-ENODATA);
 	if (page) {
+		if (PageHWPoison(page))
+			return ERR_PTR(-EHWPOISON);
 		if (write && READ_ONCE(b->space->forked) &&
 		    !dph_cow_writable(b, i, NULL)) {
 			int err = dph_cow_break(b, vmf, i);

@@ -17,7 +17,8 @@ struct vm_fault;
  * @whole:	the block could be mapped by a PMD
  *
  * Return: the page, without a reference; or an error: ENOSPC (a limit), ENOMEM,
- * ENODATA (there is no data here and none may be made)
+ * ENODATA (there is no data here and none may be made), EHWPOISON (the hardware
+ * can't read the page any more)
  */
 struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 			    bool write, bool whole);

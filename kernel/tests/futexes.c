@@ -55,21 +55,20 @@ static void *wait_there(void *arg)
 	return NULL;
 }
 
-/* Is the task @tid in the system call futex()? */
+/* Does the task @tid sleep in a function of futexes'? */
 static bool waits(pid_t tid)
 {
-	char path[64];
-	int nr = -1;
+	char path[64], where[64] = "";
 	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/syscall", tid);
+	snprintf(path, sizeof(path), "/proc/%d/wchan", tid);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
-	if (fscanf(f, "%d", &nr) != 1)
-		nr = -1;
+	if (fscanf(f, "%63s", where) != 1)
+		where[0] = 0;
 	fclose(f);
-	return nr == SYS_futex;
+	return strstr(where, "futex");
 }
 
 /* A thread that waits at @at. False: it could not. */

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A page in which a memory error was found: who touches it gets SIGBUS with its address, all
+ * other pages of its block keep their bytes, and it never reaches anybody again. The error is
+ * injected (MADV_HWPOISON; root).
+ */
+#include <setjmp.h>
+#include <signal.h>
+
+#include "t_child.h"
+#include "t_device.h"
+#include "t_memory.h"
+
+#ifndef MADV_HWPOISON
+#define MADV_HWPOISON 100
+#endif
+
+#define BAD 5UL /* the page that is hit */
+#define TOUCHED 64UL
+
+static sigjmp_buf back;
+static siginfo_t info;
+
+static void on_bus(int sig, siginfo_t *i, void *context)
+{
+	(void)sig;
+	(void)context;
+	info = *i;
+	siglongjmp(back, 1);
+}
+
+/* Touch @p, for writing or not. True: it can't be. */
+static bool is_gone(char *p, bool write)
+{
+	memset(&info, 0, sizeof(info));
+	if (sigsetjmp(back, 1))
+		return true;
+	if (write)
+		*(volatile char *)p = 'x';
+	else
+		(void)*(volatile char *)p;
+	return false;
+}
+
+/* It is gone, and the signal says so as for other memory. */
+static bool is_poisoned(char *p, bool write)
+{
+	if (!is_gone(p, write))
+		return false;
+	if (info.si_code == BUS_MCEERR_AR && info.si_addr == p && info.si_addr_lsb == 12)
+		return true;
+	printf("# code %d at %p, of %d bits; %p was touched\n", info.si_code, info.si_addr, info.si_addr_lsb, p);
+	return false;
+}
+
+/* The kernel may also tell us at once. Its entries go, as the core doesn't know our memory. */
+static void hit(char *p)
+{
+	if (!sigsetjmp(back, 1))
+		(void)!madvise(p + BAD * PAGE, PAGE, MADV_HWPOISON);
+	must(!madvise(p, BLOCK, MADV_DONTNEED));
+}
+
+/* All touched pages but that one have their byte. */
+static bool others_right(char *p, unsigned long touched)
+{
+	for (unsigned long i = 0; i < touched; i++)
+		if (i != BAD && (is_gone(p + i * PAGE, false) || p[i * PAGE] != 'A'))
+			return false;
+	return true;
+}
+
+static void touch(char *p, unsigned long n)
+{
+	for (unsigned long i = 0; i < n; i++)
+		p[i * PAGE] = 'A';
+}
+
+static void kind(const char *what, char *p, unsigned long touched)
+{
+	hit(p);
+	ok(is_poisoned(p + BAD * PAGE, false), "%s: who reads the page gets SIGBUS with its address", what);
+	ok(is_poisoned(p + BAD * PAGE, true), "%s: and who writes", what);
+	ok(others_right(p, touched), "%s: all others have their bytes", what);
+	ok(is_poisoned(p + BAD * PAGE, false) && !huge_kb(p, BLOCK), "%s: it is in no 2 MiB page after that", what);
+	munmap(p, BLOCK);
+}
+
+static int child_meets(void *arg)
+{
+	char *p = arg;
+
+	if (!is_poisoned(p + BAD * PAGE, false) || !is_poisoned(p + BAD * PAGE, true))
+		return 1;
+	if (!others_right(p, TOUCHED))
+		return 2;
+	touch(p, BAD);
+	return !others_right(p, TOUCHED);
+}
+
+static void forked(void)
+{
+	char *p = map(BLOCK, 100);
+
+	touch(p, TOUCHED);
+	hit(p);
+	ok(in_child(child_meets, p), "after a fork: a child gets SIGBUS too, and has all other bytes");
+	ok(is_poisoned(p + BAD * PAGE, false) && others_right(p, TOUCHED), "and so does the parent");
+	munmap(p, BLOCK);
+}
+
+/* Pages that have just been given back are the first to be used again. */
+static int touches_all(void *arg)
+{
+	size_t len = meminfo_kb("MemFree") * 1024UL / 10 * 8 / BLOCK * BLOCK;
+	char *p = *(int *)arg < 0 ? anonymous(len) : map(len, *(int *)arg);
+
+	for (size_t i = 0; i < len; i += PAGE)
+		if (is_gone(p + i, true))
+			return 1;
+	return 0;
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_sigaction = on_bus, .sa_flags = SA_SIGINFO };
+	int huge = 0, small = 100, none = -1;
+	char *p;
+	pid_t pid;
+
+	must(!write_to(PARAMS "pool_mib", "0"));
+	must(!sigaction(SIGBUS, &action, NULL));
+	p = map(BLOCK, 0);
+	touch(p, BLOCK_PAGES);
+	ok(all_huge(p, BLOCK), "a block is a 2 MiB page");
+	kind("a 2 MiB page", p, BLOCK_PAGES);
+	p = map(BLOCK, 100);
+	touch(p, TOUCHED);
+	kind("a reservation", p, TOUCHED);
+	p = map(BLOCK, 0);
+	touch(p, BLOCK_PAGES);
+	pid = sleeping_child();
+	touch(p, TOUCHED); /* copied */
+	kill_child(pid);
+	must(!write_to(PARAMS "worker_percent", "0"));
+	kind("a single page", p, BLOCK_PAGES);
+	must(!write_to(PARAMS "worker_percent", "50"));
+	forked();
+	/* A single page that it doesn't know. */
+	ok(becomes(stat_of("bytes") == stat_of("held_bytes")) && stat_of("bytes") <= PAGE,
+	   "nothing is left behind but what the core keeps: %lu kB", KB(stat_of("bytes")));
+	ok(in_child(touches_all, &huge) && in_child(touches_all, &small) && in_child(touches_all, &none),
+	   "no such page reaches anybody again, as a 2 MiB page, a reservation or the kernel's own memory");
+	return tap_done();
+}
