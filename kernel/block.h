@@ -129,27 +129,16 @@ void dph_block_quiesce(struct dph_block *b);
 /**
  * dph_block_place() - a page is the block's process's alone
  * @b:		the block
- * @i:		0 to 511: which page
- * @page:	a new one, or one that nobody else has any more; for the folio its
- *		first one, and @i is 0
+ * @i:		0 to 511; 0 for the folio
+ * @page:	new, or nobody else's any more; for the folio its first
  */
 void dph_block_place(const struct dph_block *b, unsigned int i,
 		     struct page *page);
 
-/**
- * dph_block_allow_huge() - tell the core how it may map a page
- * @b:		the block
- * @page:	one of its pages, locked
- */
+/* dph_block_allow_huge() - tell the core how it may map @page, a locked one */
 void dph_block_allow_huge(const struct dph_block *b, struct page *page);
 
-/**
- * dph_block_own_overlay() - make @over a table that may be changed
- * @b:		the block
- * @gfp:	how to allocate
- *
- * Return: 0 or -ENOMEM
- */
+/* dph_block_own_overlay() - make @over a table that may be changed; or -ENOMEM */
 int dph_block_own_overlay(struct dph_block *b, gfp_t gfp);
 
 /**

@@ -113,9 +113,9 @@ void dph_promote_collapse(struct dph_block *b, struct vm_fault *vmf)
 bool dph_promote_wants_folio(const struct dph_block *b)
 {
 	/* Without the block's lock: dph_promote_tidy() asks again with it. */
-	return data_race(b->over && !b->folio) &&
-	       dph_policy_repair(data_race(b->nr),
-				 READ_ONCE(b->space->percent));
+	unsigned int nr = data_race(b->over && !b->folio ? b->nr : 0);
+
+	return nr && dph_policy_repair(nr, READ_ONCE(b->space->percent));
 }
 
 enum dph_promote_result dph_promote_tidy(struct dph_block *b,

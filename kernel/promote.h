@@ -54,6 +54,7 @@ void dph_promote_fell_back(struct dph_block *b);
  */
 static inline bool dph_promote_untidy(const struct dph_block *b)
 {
+	/* Only a hint, see above. */
 	return data_race(b->over || b->remap);
 }
 
