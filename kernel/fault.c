@@ -103,6 +103,7 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	bool whole = dph_vmas_pmd_possible(vma, vmf->address);
 	struct dph_block *b;
 	struct page *page;
+	bool was_there;
 
 	if (!space)
 		return VM_FAULT_SIGBUS;
@@ -111,6 +112,7 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 		return VM_FAULT_OOM;
 
 	fault_begin(b, vmf);
+	was_there = b->folio;
 	page = dph_touch_page(b, vmf, fault_is_write(vmf), whole);
 	if (b->later) {
 		b->later = false;
@@ -141,7 +143,7 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	lock_page(page);
 	dph_block_allow_huge(b, page);
 	/* The core doesn't mark the folio if it doesn't know what it is. */
-	if (dph_block_huge(b) && dph_held_poisoned(b->folio->core))
+	if (was_there && dph_block_huge(b) && dph_held_poisoned(b->folio->core))
 		folio_set_has_hwpoisoned(b->folio->core);
 	if (whole && dph_block_huge(b) && dph_pagetable_map(vmf, b->folio->core)) {
 		unlock_page(page);

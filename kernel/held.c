@@ -66,12 +66,12 @@ static bool held_free(struct folio *folio)
 
 bool dph_held_poisoned(struct folio *folio)
 {
-	long i;
+	struct page *page = folio_page(folio, 0);
+	struct page *end = page + folio_nr_pages(folio);
 
-	for (i = 0; i < folio_nr_pages(folio); i++)
-		if (PageHWPoison(folio_page(folio, i)))
-			return true;
-	return false;
+	while (page < end && !PageHWPoison(page))
+		page++;
+	return page < end;
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "t_child.h"
 #include "t_device.h"
@@ -295,6 +296,39 @@ static void relatives(int percent, const char *what)
 	ok(in_child(dies_early, &percent), "%s: an heir finds who waits in its own pages, and not who waits in its child's", what);
 }
 
+/* A page that a pipe has at the fork stays the parent's; and one that two VMAs show has one name. */
+static void held_or_seen_twice(void)
+{
+	char *p = memory(0), *view;
+	struct two t = { .p = p, .at = futex_in(p, 3) };
+	struct iovec part = { .iov_base = p + 3 * PAGE, .iov_len = PAGE };
+	struct waiter w;
+	int fd[2];
+
+	touch(p, 0, BLOCK_PAGES);
+	must(!pipe(fd));
+	must(vmsplice(fd[1], &part, 1, 0) == (ssize_t)PAGE);
+	must(start_waiter(&w, t.at));
+	ok(in_child(alone_here, &t), "a pipe has a page at the fork: the child doesn't wake who waits in the parent's");
+	ok(is_woken(&w), "and the parent does");
+	close(fd[0]);
+	close(fd[1]);
+	if (ordinary)
+		return;
+	view = mremap(p, 0, LEN, MREMAP_MAYMOVE);
+	must(view != MAP_FAILED);
+	must(start_waiter(&w, t.at));
+	ok(wake(futex_in(view, 3)) == 1, "who waits in one view is woken through the other");
+	must(!pthread_join(w.thread, NULL));
+	must(!madvise(view, LEN, MADV_DONTFORK));
+	must(start_waiter(&w, t.at));
+	ok(in_child(alone_here, &t), "a child has one view only: it doesn't wake who waits in the parent's");
+	ok(wake(futex_in(view, 3)) == 1, "who is woken through the view that it hasn't");
+	must(!pthread_join(w.thread, NULL));
+	munmap(view, LEN);
+	munmap(p, LEN);
+}
+
 /* --- What the C library makes of them ---------------------------------------------- */
 
 #define ROUNDS 200
@@ -438,6 +472,7 @@ int main(int argc, char **argv)
 	changes();
 	relatives(0, "2 MiB pages");
 	relatives(100, "reservations");
+	held_or_seen_twice();
 	library();
 	return tap_done();
 }

@@ -37,15 +37,6 @@ static inline pid_t thread_pid(void)
 	return found;
 }
 
-/* Nanoseconds that it has run; with -icount, instructions. */
-static inline unsigned long thread_ran_ns(void)
-{
-	char dir[32];
-
-	snprintf(dir, sizeof(dir), "/proc/%d/", thread_pid());
-	return number_in(dir, "schedstat");
-}
-
 /* A line of /proc/PID/status or /proc/PID/sched that begins with @field, behind the colon. */
 static inline void thread_field(const char *file, const char *field, char *value, size_t size)
 {
@@ -64,6 +55,17 @@ static inline void thread_field(const char *file, const char *field, char *value
 	fclose(f);
 	if (!*value)
 		bail("no %s in %s", field, path);
+}
+
+/* Nanoseconds that it has run; with -icount, instructions. */
+static inline unsigned long thread_ran_ns(void)
+{
+	unsigned long ms, ns;
+	char value[64];
+
+	thread_field("sched", "se.sum_exec_runtime", value, sizeof(value));
+	must(sscanf(value, "%lu.%6lu", &ms, &ns) == 2);
+	return ms * 1000000 + ns;
 }
 
 /* Hasn't it run for so long? */
