@@ -138,7 +138,7 @@ void dph_block_place(const struct dph_block *b, unsigned int i,
 /* dph_block_allow_huge() - tell the core how it may map @page, a locked one */
 void dph_block_allow_huge(const struct dph_block *b, struct page *page);
 
-/* dph_block_own_overlay() - make @over a table that may be changed; or -ENOMEM */
+/* dph_block_own_overlay() - make @over one that may be changed: 0 or -ENOMEM */
 int dph_block_own_overlay(struct dph_block *b, gfp_t gfp);
 
 /**

@@ -177,8 +177,8 @@ dph_compat_vma_alloc_folio(gfp_t gfp, unsigned int order,
  * @allow:	true if it may
  *
  * On most kernels a page table that stays in place says that, or the file's size
- * (DPH_COMPAT_FILE_SIZE). On those that have neither, do_set_pmd() still refuses a folio which
- * has a page that was poisoned, as that must be mapped alone.
+ * (DPH_COMPAT_FILE_SIZE). On those that have neither, do_set_pmd() still refuses
+ * a folio which has a page that was poisoned, as that must be mapped alone.
  */
 static inline void dph_compat_allow_pmd(struct folio *folio, bool allow)
 {

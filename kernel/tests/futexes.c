@@ -223,7 +223,7 @@ static bool watched(char *p)
 
 /*
  * What a process has left to its child is the child's alone: with the name that it has given its
- * pages, and nobody else's. The child's own child may get the number that the dead one had.
+ * pages, and nobody else's. Its own children may get the numbers that dead ones had.
  */
 static int heir(char *p)
 {
@@ -467,7 +467,6 @@ int main(int argc, char **argv)
 	ordinary = argc > 1 && !strcmp(argv[1], "--anonymous");
 	if (!ordinary)
 		must(!write_to(PARAMS "pool_mib", "0"));
-
 	kinds();
 	changes();
 	relatives(0, "2 MiB pages");
