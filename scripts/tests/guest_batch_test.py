@@ -33,15 +33,16 @@ FAILS = {
 }
 
 
-def batch(folder, *scripts):
-    """Run a program for each script. The exit status, and the lines that were printed."""
+def batch(folder, *scripts, prefix=""):
+    """Run a program for each script, with @prefix before its path. The exit status, and the lines
+    that were printed."""
     commands = []
     for i, script in enumerate(scripts):
         program = folder / str(i) / "program"
         program.parent.mkdir(exist_ok=True)
         program.write_text(f"#!/bin/sh\n{script}\n")
         program.chmod(0o755)
-        commands.append(str(program))
+        commands.append(prefix + str(program))
     env = {name: value for name, value in os.environ.items() if name != "DPHUGE_GUEST"}
     limit = "5" if "sleep" in scripts[0] else "300"
     done = subprocess.run([sys.executable, SCRIPTS / "guest-batch", "--timeout", limit, *commands], stdout=subprocess.PIPE,
@@ -62,6 +63,8 @@ def main():
         status, printed = batch(folder, "echo not ok 1 - a; echo 1..1; exit 1", "echo ok 1 - b; echo 1..1")
         tap.ok(status == 1 and printed == ["not ok 1 - program: a", "ok 2 - program: b", "1..2"],
                "after a program that failed the next one runs, and the numbers go on")
+        status, printed = batch(folder, 'echo "ok 1 - $EMPTY$WORD"; echo 1..1', prefix="WORD='a b=c' EMPTY= ")
+        tap.ok(status == 0 and printed == ["ok 1 - program: a b=c", "1..1"], "a program finds its variables in its environment")
     return tap.done()
 
 
