@@ -21,6 +21,12 @@
 #include "page.h"
 #include "vmas.h"
 
+bool dph_block_touched(const struct dph_block *b, unsigned int i)
+{
+	return dph_block_page(b, i) ||
+	       dph_overlay_entry(b->over, i) == DPH_OVERLAY_POISON;
+}
+
 /*
  * On the lists stands the folio, as it says by its node and cgroup who gets the
  * memory back. A shared one is on none, as nobody would: it comes back when but
@@ -250,7 +256,7 @@ void dph_block_recount(struct dph_block *b)
 	unsigned int i;
 
 	for (b->nr = 0, i = 0; i < DPH_BLOCK_PAGES; i++)
-		b->nr += !!dph_block_page(b, i);
+		b->nr += dph_block_touched(b, i);
 	if (b->over && !b->over->nr && !b->over->holes &&
 	    !dph_overlay_shared(b->over)) {
 		dph_overlay_put(b->over);

@@ -28,7 +28,7 @@
  * @folio:	the 2 MiB below the overlay, or NULL
  * @sharer:	in the folio's list of blocks; the folio's lock
  * @over:	single pages, which hide the folio's; or NULL
- * @nr:		pages touched: populated in folio or overlay, and not a hole
+ * @nr:		pages for which dph_block_touched() is true
  * @was_shared:	the folio has been shared since it was last known to be ours
  *		alone: others may still hold references to its pages
  * @retracted:	the page table was taken away once since the block became full.
@@ -100,7 +100,7 @@ static inline bool dph_block_shared(const struct dph_block *b)
  * @b:		the block
  * @i:		0 to 511
  *
- * Return: the page, or NULL if it is untouched
+ * Return: the page, or NULL if it is untouched or lost
  */
 static inline struct page *dph_block_page(const struct dph_block *b,
 					  unsigned int i)
@@ -108,11 +108,14 @@ static inline struct page *dph_block_page(const struct dph_block *b,
 	struct page *page = dph_overlay_entry(b->over, i);
 
 	if (page)
-		return page == DPH_OVERLAY_HOLE ? NULL : page;
+		return dph_overlay_is_page(page) ? page : NULL;
 	if (b->folio && test_bit(i, b->folio->populated))
 		return dph_folio_page(b->folio, i);
 	return NULL;
 }
+
+/* dph_block_touched() - is page @i not zeroes? Also if it is lost. */
+bool dph_block_touched(const struct dph_block *b, unsigned int i);
 
 /**
  * dph_block_exclusive() - is the folio ours alone, so that it may be written?

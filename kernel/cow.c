@@ -35,7 +35,7 @@ bool dph_cow_writable(struct dph_block *b, unsigned int i, struct page *held)
 
 	if (!page)
 		return dph_block_exclusive(b, held);
-	if (page == DPH_OVERLAY_HOLE || dph_overlay_shared(b->over) ||
+	if (!dph_overlay_is_page(page) || dph_overlay_shared(b->over) ||
 	    !dph_overlay_page_sole(page))
 		return false;
 	if (!dph_overlay_page_was_shared(page))
@@ -68,7 +68,11 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 		dph_page_free(b->space->user, new);
 		return err;
 	}
-	copy_highpage(new, old);
+	err = dph_page_copy(new, old);
+	if (err) {
+		dph_page_free(b->space->user, new);
+		return err;
+	}
 	dph_block_place(b, i, new);
 	/* As in dph_block_quiesce(), but for one page. */
 	lock_page(old);
@@ -96,18 +100,21 @@ bool dph_cow_settled(struct dph_block *b)
 	return true;
 }
 
-/* A copy of @pb's page @i for a child's block. */
+/* A copy of @pb's page @i for a child's block, or the mark that it is lost. */
 static struct page *cow_copy_for(struct dph_block *cb, struct dph_block *pb,
 				 unsigned int i, struct page *from)
 {
 	struct dph_space *space = pb->space;
 	struct page *page = dph_page_alloc(space->user, NULL, DPH_PAGE_GFP);
 
-	if (!IS_ERR(page)) {
-		copy_highpage(page, from);
-		dph_block_place(cb, i, page);
-		dph_count(&space->counts, DPH_FORK_COPIES, 1);
+	if (IS_ERR(page))
+		return page;
+	if (dph_page_copy(page, from)) {
+		dph_page_free(space->user, page);
+		return DPH_OVERLAY_POISON;
 	}
+	dph_block_place(cb, i, page);
+	dph_count(&space->counts, DPH_FORK_COPIES, 1);
 	return page;
 }
 
@@ -143,7 +150,7 @@ static int cow_share_overlay(struct dph_block *pb, struct dph_block *cb)
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		struct page *page = over->slot[i];
 
-		if (!page || page == DPH_OVERLAY_HOLE) {
+		if (!dph_overlay_is_page(page)) {
 			dph_overlay_set(cb->over, i, page);
 			continue;
 		}
@@ -175,26 +182,33 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 			return err;
 	}
 	for_each_set_bit(i, from->populated, DPH_BLOCK_PAGES) {
-		if (folio) {
-			copy_highpage(dph_folio_page(folio, i),
-				      dph_folio_page(from, i));
-			dph_count(&parent->counts, DPH_FORK_COPIES, 1);
-		} else if (!cb->over->slot[i]) {
-			struct page *page;
+		struct page *page = dph_folio_page(from, i);
 
-			page = cow_copy_for(cb, pb, i, dph_folio_page(from, i));
-			if (IS_ERR(page))
-				return PTR_ERR(page);
-			dph_overlay_set(cb->over, i, page);
-		}
 		cond_resched();
+		if (folio && !dph_page_copy(dph_folio_page(folio, i), page)) {
+			__set_bit(i, folio->populated);
+			dph_count(&parent->counts, DPH_FORK_COPIES, 1);
+			continue;
+		}
+		if (dph_overlay_entry(cb->over, i))
+			continue;
+		page = folio ? DPH_OVERLAY_POISON :
+			       cow_copy_for(cb, pb, i, page);
+		err = IS_ERR(page) ? PTR_ERR(page) :
+		      dph_block_own_overlay(cb, GFP_KERNEL_ACCOUNT);
+		if (err)
+			goto out;
+		dph_overlay_set(cb->over, i, page);
 	}
 	if (folio) {
-		bitmap_copy(folio->populated, from->populated, DPH_BLOCK_PAGES);
-		folio->promoted = from->promoted;
+		folio->promoted = from->promoted &&
+				  bitmap_full(folio->populated, DPH_BLOCK_PAGES);
 		dph_block_set_folio(cb, folio);
+		folio = NULL;
 	}
-	return 0;
+out:
+	dph_folio_put(folio);
+	return err;
 }
 
 void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool held)

@@ -46,11 +46,15 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		to = demote_alloc(b, gfp);
 		if (IS_ERR(to))
 			goto undo;
-		copy_highpage(to, from);
-		dph_block_place(b, i, to);
+		if (dph_page_copy(to, from)) {
+			dph_page_free(b->space->user, to);
+			to = DPH_OVERLAY_POISON;
+		} else {
+			dph_block_place(b, i, to);
+			copied++;
+		}
 		dph_overlay_set(b->over, i, to);
 		__set_bit(i, done);
-		copied++;
 		cond_resched();
 	}
 	dph_block_drop_folio(b, NULL);
@@ -79,7 +83,7 @@ static void demote_hide(struct dph_block *b, unsigned int i, bool in_place)
 {
 	bool below = b->folio && test_bit(i, b->folio->populated);
 
-	if (below && in_place) {
+	if (below && in_place && !PageHWPoison(dph_folio_page(b->folio, i))) {
 		clear_highpage(dph_folio_page(b->folio, i));
 		__clear_bit(i, b->folio->populated);
 		b->folio->promoted = false;
@@ -98,7 +102,7 @@ void dph_demote_discard(struct dph_block *b, unsigned int first, unsigned int n)
 	bool in_place = false;
 
 	for (i = first; i < first + n; i++)
-		touched += !!dph_block_page(b, i);
+		touched += dph_block_touched(b, i);
 	if (!touched && n < DPH_BLOCK_PAGES)
 		return;
 	if (b->folio || b->over)

@@ -95,7 +95,7 @@ struct dph_overlay *dph_overlay_clone(struct dph_overlay *from, gfp_t gfp)
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		struct page *page = from->slot[i];
 
-		if (page && page != DPH_OVERLAY_HOLE)
+		if (dph_overlay_is_page(page))
 			dph_overlay_page_share(page);
 		over->slot[i] = page;
 	}
@@ -127,15 +127,15 @@ void dph_overlay_set(struct dph_overlay *over, unsigned int i,
 {
 	struct page *old = over->slot[i];
 
-	if (old == DPH_OVERLAY_HOLE)
-		over->holes--;
-	else if (old)
+	if (dph_overlay_is_page(old))
 		over->nr--;
-	if (page == DPH_OVERLAY_HOLE)
-		over->holes++;
-	else if (page)
+	else if (old)
+		over->holes--;
+	if (dph_overlay_is_page(page))
 		over->nr++;
+	else if (page)
+		over->holes++;
 	WRITE_ONCE(over->slot[i], page);
-	if (old && old != DPH_OVERLAY_HOLE)
+	if (dph_overlay_is_page(old))
 		overlay_page_put(over, old);
 }

@@ -16,8 +16,8 @@
  * @users:	blocks that share the table
  * @user:	as in struct dph_folio
  * @nr:		entries that are pages
- * @holes:	entries that are DPH_OVERLAY_HOLE
- * @slot:	a page's worth of entries: NULL, a page, or DPH_OVERLAY_HOLE
+ * @holes:	entries that are DPH_OVERLAY_HOLE or DPH_OVERLAY_POISON
+ * @slot:	a page's worth of entries: NULL, a page, or one of these
  *
  * Guarded by the block's lock while users is 1, constant while it is more. A
  * page may be in several tables: its page_private() counts them (atomically),
@@ -33,14 +33,16 @@ struct dph_overlay {
 
 /* Discarded, although the (shared, so unchangeable) folio has it. */
 #define DPH_OVERLAY_HOLE	((struct page *)1)
+/* Lost to a memory error that was found when the page was to be copied. */
+#define DPH_OVERLAY_POISON	((struct page *)2)
 
 /**
  * dph_overlay_entry() - what the table says of a page
  * @over:	the table, or NULL
  * @i:		0 to 511
  *
- * Return: a page, DPH_OVERLAY_HOLE, or NULL: the folio's page shows, if there
- * is one
+ * Return: a page, DPH_OVERLAY_HOLE, DPH_OVERLAY_POISON, or NULL: the folio's
+ * page shows, if there is one
  */
 static inline struct page *dph_overlay_entry(const struct dph_overlay *over,
 					     unsigned int i)
@@ -48,19 +50,25 @@ static inline struct page *dph_overlay_entry(const struct dph_overlay *over,
 	return over ? READ_ONCE(over->slot[i]) : NULL;
 }
 
+/* dph_overlay_is_page() - is an entry a page, and not NULL or a mark? */
+static inline bool dph_overlay_is_page(const struct page *entry)
+{
+	return entry > DPH_OVERLAY_POISON;
+}
+
 /**
  * dph_overlay_page() - the page that the table has
  * @over:	the table, or NULL
  * @i:		0 to 511
  *
- * Return: a page, or NULL if it has none or a hole
+ * Return: a page, or NULL if it has none or a mark
  */
 static inline struct page *dph_overlay_page(const struct dph_overlay *over,
 					    unsigned int i)
 {
 	struct page *page = dph_overlay_entry(over, i);
 
-	return page == DPH_OVERLAY_HOLE ? NULL : page;
+	return dph_overlay_is_page(page) ? page : NULL;
 }
 
 /**

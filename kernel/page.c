@@ -6,6 +6,7 @@
 #include <linux/gfp.h>
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
+#include <linux/uaccess.h>
 
 #include "compat.h"
 #include "held.h"
@@ -87,11 +88,37 @@ void dph_page_free(struct dph_user *user, struct page *page)
 	dph_held_put(user, page_folio(page));
 }
 
+/*
+ * Where the processor can go on after an error, copy_mc_to_kernel() tells how much
+ * it did not copy. As copy_mc_user_highpage(), which 6.1 does not have.
+ */
+int dph_page_copy(struct page *to, struct page *from)
+{
+	unsigned long left;
+	void *src, *dst;
+
+	if (PageHWPoison(from))
+		return -EHWPOISON;
+	src = kmap_local_page(from);
+	dst = kmap_local_page(to);
+	left = copy_mc_to_kernel(dst, src, PAGE_SIZE);
+	kunmap_local(dst);
+	kunmap_local(src);
+	if (!left)
+		return 0;
+	memory_failure_queue(page_to_pfn(from), 0);
+	return -EHWPOISON;
+}
+
 bool dph_page_is_zero(struct page *page)
 {
-	void *p = kmap_local_page(page);
-	bool zero = !memchr_inv(p, 0, PAGE_SIZE);
+	void *p;
+	bool zero;
 
+	if (PageHWPoison(page))
+		return false;
+	p = kmap_local_page(page);
+	zero = !memchr_inv(p, 0, PAGE_SIZE);
 	kunmap_local(p);
 	return zero;
 }

@@ -81,11 +81,22 @@ void dph_page_displace(struct folio *core);
 void dph_page_free(struct dph_user *user, struct page *page);
 
 /**
+ * dph_page_copy() - copy a page that may have a memory error
+ * @to:		a page that nobody else has yet
+ * @from:	any page
+ *
+ * Return: 0; or -EHWPOISON: the hardware can't read @from, and what @to has is
+ * not to be used
+ */
+int dph_page_copy(struct page *to, struct page *from);
+
+/**
  * dph_page_is_zero() - are all bytes of the page 0?
  * @page:	any page. If others write to it meanwhile, the answer may be
  *		out of date at once
  *
- * Return: true if all of its bytes are 0
+ * Return: true if all of its bytes are 0; false, without a look, for one that
+ * is known to have a memory error
  */
 bool dph_page_is_zero(struct page *page);
 

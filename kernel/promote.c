@@ -6,6 +6,8 @@
 #include <linux/highmem.h>
 #include <linux/sched.h>
 
+#include "held.h"
+#include "page.h"
 #include "promote.h"
 #include "trace.h"
 
@@ -34,6 +36,24 @@ void dph_promote_fill(struct dph_block *b)
 	trace_dphuge_promote(b, missing);
 }
 
+/*
+ * Has any of its memory an error? Then it stays in single pages. Asked before all
+ * is copied, beside which it is cheap.
+ */
+static bool promote_poisoned(const struct dph_block *b)
+{
+	unsigned int i;
+
+	for (i = 0; b->over && i < DPH_BLOCK_PAGES; i++) {
+		struct page *page = b->over->slot[i];
+
+		if (page == DPH_OVERLAY_POISON ||
+		    (dph_overlay_is_page(page) && PageHWPoison(page)))
+			return true;
+	}
+	return b->folio && dph_held_poisoned(b->folio->core);
+}
+
 /* Can all overlay pages be moved? Not those that I/O or a relative holds. */
 static bool promote_movable(struct dph_overlay *over)
 {
@@ -50,8 +70,8 @@ static bool promote_movable(struct dph_overlay *over)
 }
 
 /*
- * Copy the overlay into the folio, or into *@spare if there is none. False: a
- * relative or I/O holds a page.
+ * Copy the overlay, which has no lost page, into the folio, or into *@spare if
+ * there is none. False: a relative or I/O holds a page, or one has an error.
  */
 static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
 {
@@ -67,8 +87,6 @@ static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
 		dph_count(&b->space->counts, DPH_PROMOTE_ABORTS, 1);
 		return false;
 	}
-	if (folio == *spare)
-		*spare = NULL;
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		struct page *from = b->over->slot[i];
 		struct page *to = dph_folio_page(folio, i);
@@ -77,11 +95,15 @@ static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
 			clear_highpage(to);
 			__clear_bit(i, folio->populated);
 		} else if (from) {
-			copy_highpage(to, from);
+			/* So far the overlay hides what has been copied. */
+			if (dph_page_copy(to, from))
+				return false;
 			__set_bit(i, folio->populated);
 		}
 		cond_resched();
 	}
+	if (folio == *spare)
+		*spare = NULL;
 	dph_count(&b->space->counts, DPH_PROMOTE_COPIES, b->over->nr);
 	trace_dphuge_fold(b, b->over->nr);
 	dph_overlay_put(b->over);
@@ -95,6 +117,8 @@ void dph_promote_collapse(struct dph_block *b, struct vm_fault *vmf)
 {
 	struct dph_folio *spare = NULL;
 
+	if (promote_poisoned(b))
+		return;
 	if (!b->folio) {
 		spare = dph_folio_alloc(b->space->user, vmf);
 		if (!spare) {
@@ -124,7 +148,7 @@ enum dph_promote_result dph_promote_tidy(struct dph_block *b,
 	bool was_full = dph_block_full(b);
 	bool repair = dph_promote_wants_folio(b);
 
-	if (dph_block_shared(b))
+	if (dph_block_shared(b) || promote_poisoned(b))
 		return DPH_PROMOTE_DONE;
 	if (b->over && (b->folio || (repair && *spare))) {
 		if (!promote_merge(b, spare))

@@ -9,6 +9,7 @@
 
 #include "blocks.h"
 #include "cow.h"
+#include "held.h"
 #include "limit.h"
 #include "page.h"
 #include "pool.h"
@@ -100,7 +101,8 @@ static struct page *touch_populate(struct dph_block *b, struct vm_fault *vmf,
 		if (touch_promoted(b))
 			return dph_folio_page(b->folio, i);
 	}
-	if (!dph_overlay_entry(b->over, i) && dph_block_exclusive(b, NULL)) {
+	if (!dph_overlay_entry(b->over, i) && dph_block_exclusive(b, NULL) &&
+	    !PageHWPoison(dph_folio_page(b->folio, i))) {
 		page = dph_folio_page(b->folio, i);
 		if (!b->folio->zeroed)
 			clear_highpage(page);
@@ -148,6 +150,8 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 		goto out;
 	}
 
+	if (dph_overlay_entry(b->over, i) == DPH_OVERLAY_POISON)
+		return ERR_PTR(-EHWPOISON);
 	/*
 	 * What was never touched stays a hole: a core dump reads everything, and
 	 * the worker, which must not allocate, maps what it has just seen, but
@@ -164,7 +168,8 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 	if (b->over) {
 		if (dph_policy_retry(b->nr, percent))
 			dph_promote_collapse(b, vmf);
-	} else if (dph_policy_promote(b->nr, percent)) {
+	} else if (dph_policy_promote(b->nr, percent) &&
+		   !dph_held_poisoned(b->folio->core)) {
 		dph_promote_fill(b);
 		b->space->trust = dph_policy_trust(b->space->trust, DPH_DENSE);
 	}

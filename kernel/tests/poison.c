@@ -4,6 +4,7 @@
  * other pages of its block keep their bytes, and it never reaches anybody again. The error is
  * injected (MADV_HWPOISON; root).
  */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 
@@ -95,26 +96,131 @@ static void kind(const char *what, char *p, unsigned long touched)
 	munmap(p, BLOCK);
 }
 
+/* Poisoned as it must be, and all else is as it was. */
+static bool right(char *p, unsigned long touched)
+{
+	return is_poisoned(p + BAD * PAGE, false) && is_poisoned(p + BAD * PAGE, true) && others_right(p, touched);
+}
+
 static int child_meets(void *arg)
 {
 	char *p = arg;
 
-	if (!is_poisoned(p + BAD * PAGE, false) || !is_poisoned(p + BAD * PAGE, true))
+	if (!right(p, TOUCHED))
 		return 1;
-	if (!others_right(p, TOUCHED))
-		return 2;
 	touch(p, BAD);
 	return !others_right(p, TOUCHED);
 }
 
-static void forked(void)
+/* --- a block that has such a page, of each kind --- */
+
+static char *huge_page(void)
+{
+	char *p = map(BLOCK, 0);
+
+	touch(p, BLOCK_PAGES);
+	hit(p);
+	return p;
+}
+
+static char *reservation(void)
 {
 	char *p = map(BLOCK, 100);
 
 	touch(p, TOUCHED);
 	hit(p);
-	ok(in_child(child_meets, p), "after a fork: a child gets SIGBUS too, and has all other bytes");
-	ok(is_poisoned(p + BAD * PAGE, false) && others_right(p, TOUCHED), "and so does the parent");
+	return p;
+}
+
+static pid_t with_copies; /* a relative without which the thread would fold them */
+
+static char *single_pages(void)
+{
+	char *p = map(BLOCK, 0);
+
+	touch(p, BLOCK_PAGES);
+	with_copies = sleeping_child();
+	touch(p, TOUCHED);
+	hit(p);
+	return p;
+}
+
+static const struct {
+	const char *name;
+	char *(*make)(void);
+	unsigned long touched;
+} blocks[] = {
+	{ "2 MiB page", huge_page, BLOCK_PAGES },
+	{ "reservation", reservation, TOUCHED },
+	{ "single page", single_pages, BLOCK_PAGES },
+};
+
+static void forked(unsigned int kind, char *p)
+{
+	ok(in_child(child_meets, p), "%s, after a fork: a child gets SIGBUS too, and has all other bytes", blocks[kind].name);
+	ok(right(p, blocks[kind].touched), "%s: and so does the parent", blocks[kind].name);
+}
+
+/* The driver would read the page, were it not for the mark. */
+static void shrunk(unsigned int kind, char *p)
+{
+	for (int i = 0; i < 3; i++)
+		must(!write_to("/proc/sys/vm/drop_caches", "2"));
+	ok(right(p, blocks[kind].touched), "%s, after the shrinkers came by: it is still lost, all else is right", blocks[kind].name);
+}
+
+/* The thread has nothing to wait for any more. What it does takes less than the two seconds. */
+static void folded(unsigned int kind, char *p)
+{
+	unsigned long before = stat_of("promote_aborts");
+	char *other = map(BLOCK, 0);
+	pid_t pid;
+
+	if (with_copies)
+		kill_child(with_copies);
+	with_copies = 0;
+	touch(other, BLOCK_PAGES);
+	pid = sleeping_child();
+	touch(other, TOUCHED);
+	kill_child(pid);
+	ok(becomes(all_huge(other, BLOCK)), "%s: meanwhile the thread makes 2 MiB pages of others", blocks[kind].name);
+	ok(right(p, blocks[kind].touched), "%s, after the thread came by: it is still lost, all else is right", blocks[kind].name);
+	before = stat_of("promote_aborts") - before;
+	ok(before <= 10, "%s: it has not tried again and again (%lu times)", blocks[kind].name, before);
+	munmap(other, BLOCK);
+}
+
+/* What is given back is new memory where it is touched again. */
+static void discarded(unsigned int kind, char *p)
+{
+	char *bad = p + BAD * PAGE;
+	bool zero;
+
+	must(!madvise(bad, PAGE, MADV_REMOVE));
+	zero = !is_gone(bad, false) && !*bad;
+	ok(zero && !is_gone(bad, true) && *bad == 'x' && others_right(p, blocks[kind].touched),
+	   "%s, given back alone: zeroes, and it can be written", blocks[kind].name);
+}
+
+static void (*const fates[])(unsigned int kind, char *p) = { forked, shrunk, folded, discarded };
+
+/* A page of a reservation that nobody has touched is no loss. */
+static void never_touched(void)
+{
+	char *p = map(BLOCK, 75), text[32];
+	unsigned long entry = 0;
+	int fd = open("/proc/self/pagemap", O_RDONLY);
+
+	touch(p, BAD);
+	must(pread(fd, &entry, sizeof(entry), (uintptr_t)p / PAGE * sizeof(entry)) == sizeof(entry));
+	close(fd);
+	/* A reservation's pages lie side by side. */
+	snprintf(text, sizeof(text), "%#lx", ((entry & ((1UL << 55) - 1)) + BAD) * PAGE);
+	(void)write_to("/sys/devices/system/memory/hard_offline_page", text);
+	touch(p, BLOCK_PAGES);
+	p[BAD * PAGE] = 'A';
+	ok(others_right(p, BLOCK_PAGES) && p[BAD * PAGE] == 'A', "a page that was bad before it was touched: all can be used");
+	ok(!huge_kb(p, BLOCK), "in single pages");
 	munmap(p, BLOCK);
 }
 
@@ -152,9 +258,18 @@ int main(void)
 	touch(p, TOUCHED); /* copied */
 	kind("a single page", p, BLOCK_PAGES);
 	kill_child(pid); /* not before: the thread would fold the page, and so read it */
-	forked();
-	/* A single page that it doesn't know. */
-	ok(becomes(stat_of("bytes") == stat_of("held_bytes")) && stat_of("bytes") <= PAGE,
+	for (unsigned int kind = 0; kind < 3; kind++)
+		for (unsigned int i = 0; i < sizeof(fates) / sizeof(*fates); i++) {
+			p = blocks[kind].make();
+			fates[i](kind, p);
+			munmap(p, BLOCK);
+			if (with_copies)
+				kill_child(with_copies);
+			with_copies = 0;
+		}
+	never_touched();
+	/* Single pages that it doesn't know. */
+	ok(becomes(stat_of("bytes") == stat_of("held_bytes")) && stat_of("bytes") <= 5 * PAGE,
 	   "nothing is left behind but what the core keeps: %lu kB", KB(stat_of("bytes")));
 	ok(in_child(touches_all, &huge) && in_child(touches_all, &small) && in_child(touches_all, &none),
 	   "no such page reaches anybody again, as a 2 MiB page, a reservation or the kernel's own memory");
