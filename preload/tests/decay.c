@@ -68,8 +68,8 @@ int main(int argc, char **argv)
 	left = after > before ? after - before : 0;
 	ok(left < 8 << 20, "after the decay time %zu MB of them are left", left / 1000000);
 	if (device_full > 0)
-		ok(device_left <= device_full / 20, "the device holds %ld MB instead of %ld",
-		   device_left / 1000000, device_full / 1000000);
+		ok(device_left <= device_full / 20, "the device holds %ld MB instead of %ld", device_left / 1000000,
+		   device_full / 1000000);
 	p[0] = calloc(1, 100 << 20);
 	for (size_t i = 0; i < 100 << 20; i += 512)
 		zero &= !p[0][i];
