@@ -13,6 +13,7 @@
  *   wp-async		userfaultfd's asynchronous write protection (Linux 6.7)
  *   guard-pages	MADV_GUARD_INSTALL for files (6.15)
  *   uffd-unregister	that userfaultfd can let go of memory; 6.12 stops with a BUG
+ *   memory-failure	that a memory error can be feigned (CONFIG_MEMORY_FAILURE)
  *   nodes		a second memory node
  *
  * Usage: fuzz [SECONDS [SEED [inject] [lacks=FEATURE,...] [only=TEXT] [calls=N]]].
@@ -27,6 +28,8 @@
 #include <ucontext.h>
 
 int main(int argc, char **argv);
+
+_Thread_local bool error_expected;
 
 static const char *lacking = ""; /* features, separated by commas */
 static const char *only = "";
@@ -52,6 +55,8 @@ static void on_signal(int sig, siginfo_t *info, void *context)
 {
 	const ucontext_t *uc = context;
 
+	if (error_expected && sig == SIGBUS && info->si_code == BUS_MCEERR_AR)
+		return;
 	if (sig == SIGBUS && fail_injecting && current->depth) {
 		atomic_fetch_add(&shared->lost, 1);
 		kin_leave();

@@ -15,6 +15,7 @@
  *   fuzz_advice.c	operations: madvise() and mlock()
  *   fuzz_ways.c	operations: the right to write is taken and given back (ways.h)
  *   fuzz_nodes.c	operations: memory moves between two nodes
+ *   fuzz_poison.c	operations: a page has a memory error
  *   fuzz_strange.c	operations: bytes that other tasks write, and pages in pipes
  *   fuzz_outside.c	operations: ioctls, files in /proc, settings of the system
  *
@@ -76,6 +77,7 @@ struct op {
 
 /* The tables of operations, each ended by an entry without a name. */
 extern const struct op byte_ops[], map_ops[], advice_ops[], outside_ops[], kin_ops[], strange_ops[], node_ops[];
+extern const struct op poison_ops[];
 extern struct op way_ops[];
 
 /* Memory that all processes share. */
@@ -83,6 +85,7 @@ struct shared {
 	double begin_ms; /* now_ms() when the first thread started */
 	atomic_bool stop, failed;
 	atomic_uint threads; /* of the first process, that have not ended */
+	atomic_uint poisoned; /* pages that were given a memory error */
 	atomic_ulong calls, forks, checked, lost, again, values, balanced;
 	atomic_ulong tried[OPS_MAX], succeeded[OPS_MAX]; /* by kind of operation */
 };
@@ -90,6 +93,7 @@ struct shared {
 extern struct shared *shared;
 extern struct slice slices[SLICES];
 extern _Thread_local struct slice *current; /* the slice that this thread is at work in */
+extern _Thread_local bool error_expected; /* this thread feigns a memory error, and may be told at once */
 
 /* Whether this guest is said, on the command line, to lack @feature. */
 bool fuzz_lacks(const char *feature);

@@ -20,7 +20,7 @@ static const struct op fork_ops[] = {
 };
 
 static const struct op *const tables[] = { byte_ops, map_ops, advice_ops, outside_ops, kin_ops,
-					   strange_ops, node_ops, way_ops, fork_ops };
+					   strange_ops, node_ops, poison_ops, way_ops, fork_ops };
 
 static const struct op *ops[OPS_MAX];
 static unsigned int ops_count, ops_weight;
