@@ -9,6 +9,9 @@
  * The counts are those of the rows TLB (flushes that the core asks for) and CAL
  * (functions to be called: that is how the driver asks for one) of /proc/interrupts, per
  * processor that spins. The least of some rounds counts, as others may send some too.
+ *
+ * Usage: interrupts [MORE]. So many more for each processor are no failure while 64 blocks are
+ * discarded: a debug kernel takes so long for it that others send some in each round.
  */
 #include <linux/futex.h>
 #include <pthread.h>
@@ -29,6 +32,7 @@
 #endif
 
 static unsigned int cpus;
+static unsigned long more; /* in hundredths */
 static atomic_uint spin, spinning;
 
 static void pin(unsigned int cpu)
@@ -241,7 +245,7 @@ static void discards(void)
 		printf("# discard, %s: one block " FIGURE ", %u blocks " FIGURE "\n", memory_name[kind], ARGS(one), many_of(kind),
 		       ARGS(many[kind]));
 		if (kind == HUGE)
-			ok(many[kind] <= 2 * one, "a discard of 64 blocks of 2 MiB pages interrupts at most twice as often as one of one");
+			ok(many[kind] <= 2 * one + more, "a discard of 64 blocks of 2 MiB pages interrupts at most twice as often as one of one");
 	}
 	/* Written entries of shared memory are flushed for each page table: the core does that (zap_pte_range()). */
 	ok(many[SINGLE] <= many[SHMEM] * 5 / 4 + 100, "one of 4 KiB pages does so no more often than one of the kernel's shared memory");
@@ -273,11 +277,12 @@ static void copies(void)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	unsigned long one, kernel;
 	pthread_t thread;
 
+	more = argc > 1 ? strtoul(argv[1], NULL, 0) * 100 : 0;
 	cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	must(cpus <= CPUS_MAX && !write_to(PARAMS "pool_mib", "0") && !write_to(PARAMS "worker_percent", "0"));
 	pin(0);
