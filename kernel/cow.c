@@ -63,12 +63,9 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 
 	if (IS_ERR(new))
 		return PTR_ERR(new);
-	err = dph_block_own_overlay(b, GFP_KERNEL_ACCOUNT);
-	if (err) {
-		dph_page_free(b->space->user, new);
-		return err;
-	}
 	err = dph_page_copy(new, old);
+	if (!err)
+		err = dph_block_own_overlay(b, GFP_KERNEL_ACCOUNT);
 	if (err) {
 		dph_page_free(b->space->user, new);
 		return err;
@@ -173,7 +170,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	struct dph_folio *from = pb->folio;
 	struct dph_folio *folio = dph_folio_alloc(parent->user, NULL);
 	unsigned int i;
-	int err;
+	int err = 0;
 
 	if (!folio) {
 		dph_count(&parent->counts, DPH_FALLBACKS, 1);

@@ -46,12 +46,16 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		to = demote_alloc(b, gfp);
 		if (IS_ERR(to))
 			goto undo;
-		if (dph_page_copy(to, from)) {
-			dph_page_free(b->space->user, to);
-			to = DPH_OVERLAY_POISON;
-		} else {
+		if (!dph_page_copy(to, from)) {
 			dph_block_place(b, i, to);
 			copied++;
+		} else {
+			dph_page_free(b->space->user, to);
+			/* Just found: the folio can't go before it is marked. */
+			to = PageHWPoison(from) ? DPH_OVERLAY_POISON :
+						  ERR_PTR(-EHWPOISON);
+			if (IS_ERR(to))
+				goto undo;
 		}
 		dph_overlay_set(b->over, i, to);
 		__set_bit(i, done);
@@ -66,7 +70,7 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 	return 0;
 
 undo:
-	/* Memory is short, and the folio has the same. */
+	/* The folio has the same. */
 	err = PTR_ERR(to);
 	for_each_set_bit(i, done, DPH_BLOCK_PAGES)
 		dph_overlay_set(b->over, i, NULL);

@@ -107,6 +107,8 @@ int dph_page_copy(struct page *to, struct page *from)
 	if (!left)
 		return 0;
 	memory_failure_queue(page_to_pfn(from), 0);
+	/* It may be of a folio that counts as zeroed. */
+	clear_highpage(to);
 	return -EHWPOISON;
 }
 

@@ -85,8 +85,8 @@ void dph_page_free(struct dph_user *user, struct page *page);
  * @to:		a page that nobody else has yet
  * @from:	any page
  *
- * Return: 0; or -EHWPOISON: the hardware can't read @from, and what @to has is
- * not to be used
+ * Return: 0; or -EHWPOISON: the hardware can't read @from, which is marked now
+ * or soon, and @to is as it was or zero
  */
 int dph_page_copy(struct page *to, struct page *from);
 

@@ -177,7 +177,10 @@ static void move_pages(char *p)
 
 static void named(char *p)
 {
-	saw_result(prctl(0x53564d41 /* PR_SET_VMA */, 0UL, p, LEN, "name"), "0");
+	if (prctl(0x53564d41 /* PR_SET_VMA */, 0UL, p, LEN, "name") && errno == EINVAL)
+		saw("none"); /* without CONFIG_ANON_VMA_NAME */
+	else
+		saw_result(prctl(0x53564d41, 0UL, p, LEN, "name"), "0");
 }
 
 static void sealed(char *p)
