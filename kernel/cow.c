@@ -172,12 +172,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	unsigned int i;
 	int err = 0;
 
-	if (!folio) {
-		dph_count(&parent->counts, DPH_FALLBACKS, 1);
-		err = dph_block_own_overlay(cb, GFP_KERNEL_ACCOUNT);
-		if (err)
-			return err;
-	}
+	dph_count(&parent->counts, DPH_FALLBACKS, !folio);
 	for_each_set_bit(i, from->populated, DPH_BLOCK_PAGES) {
 		struct page *page = dph_folio_page(from, i);
 
