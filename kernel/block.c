@@ -28,65 +28,6 @@ bool dph_block_touched(const struct dph_block *b, unsigned int i)
 }
 
 /*
- * On the lists stands the folio, as it says by its node and cgroup who gets the
- * memory back. A shared one is on none, as nobody would: it comes back when but
- * one block has it. That block's lock isn't held then, so @list is guarded by
- * the folio's lock until it is on a list, and by its owner's while it is.
- */
-static enum dph_lru_list block_list(const struct dph_folio *folio)
-{
-	if (dph_folio_shared(folio))
-		return DPH_LRU_NONE;
-	/* Who leaves an owner alone with it looks while he may change it. */
-	return data_race(bitmap_full(folio->populated, DPH_BLOCK_PAGES)) ?
-	       DPH_LRU_FULL : DPH_LRU_RESERVED;
-}
-
-/*
- * The folio's lock is held, or nobody else has the folio. As long as it is a
- * reservation, its user's list has it, too: also while a shrinker has it in hand.
- */
-static void block_put_on(struct dph_folio *folio, enum dph_lru_list list)
-{
-	if (list != DPH_LRU_RESERVED)
-		dph_user_unreserve(folio->user, &folio->reserved);
-	if (list == folio->list)
-		return;
-	if (folio->list != DPH_LRU_NONE)
-		dph_lru_del(folio->list, &folio->lru, folio->core);
-	folio->list = list;
-	if (list == DPH_LRU_NONE)
-		return;
-	folio->owner = list_first_entry(&folio->blocks, struct dph_block,
-					sharer);
-	dph_lru_add(list, &folio->lru, folio->core);
-	if (list == DPH_LRU_RESERVED && list_empty(&folio->reserved))
-		dph_user_reserve(folio->user, &folio->reserved);
-}
-
-void dph_block_relist(struct dph_block *b)
-{
-	struct dph_folio *folio = b->folio;
-
-	lockdep_assert_held(&b->lock);
-	/*
-	 * Who leaves us alone with it may just be putting it on a list, by what
-	 * he sees of it: then it isn't there yet, and we wait for him here.
-	 */
-	if (!folio || READ_ONCE(folio->list) == block_list(folio))
-		return;
-	spin_lock(&folio->lock);
-	block_put_on(folio, block_list(folio));
-	spin_unlock(&folio->lock);
-}
-
-void dph_block_isolated(struct dph_block *b)
-{
-	lockdep_assert_held(&b->lock);
-	b->folio->list = DPH_LRU_NONE;
-}
-
-/*
  * Each process of a family has a range of the file of its own, so its pages have
  * other names than its relatives'.
  */
@@ -101,57 +42,6 @@ void dph_block_place(const struct dph_block *b, unsigned int i,
 	else
 		dph_page_place(core, space->vmas.mapping,
 			       space->base + (b->idx << DPH_BLOCK_SHIFT) + i);
-}
-
-void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio)
-{
-	dph_block_place(b, 0, dph_folio_page(folio, 0));
-	b->folio = folio;
-	spin_lock(&folio->lock);
-	list_add(&b->sharer, &folio->blocks);
-	spin_unlock(&folio->lock);
-}
-
-void dph_block_share_folio(struct dph_block *b, struct dph_block *other)
-{
-	struct dph_folio *folio = b->folio;
-
-	other->folio = folio;
-	spin_lock(&folio->lock);
-	block_put_on(folio, DPH_LRU_NONE);
-	refcount_inc(&folio->users);
-	list_add(&other->sharer, &folio->blocks);
-	spin_unlock(&folio->lock);
-	b->was_shared = true;
-	other->was_shared = true;
-}
-
-void dph_block_drop_folio(struct dph_block *b,
-			  void (*alone)(struct dph_block *other))
-{
-	struct dph_folio *folio = b->folio;
-	bool last;
-
-	if (!folio)
-		return;
-	b->folio = NULL;
-	b->was_shared = false;
-	spin_lock(&folio->lock);
-	last = list_is_singular(&folio->blocks);
-	if (last)
-		block_put_on(folio, DPH_LRU_NONE);
-	list_del(&b->sharer);
-	if (!last)
-		refcount_dec(&folio->users);
-	if (list_is_singular(&folio->blocks)) {
-		block_put_on(folio, block_list(folio));
-		if (alone)
-			alone(list_first_entry(&folio->blocks,
-					       struct dph_block, sharer));
-	}
-	spin_unlock(&folio->lock);
-	if (last)
-		dph_folio_put(folio);
 }
 
 /*
@@ -227,28 +117,6 @@ int dph_block_own_overlay(struct dph_block *b, gfp_t gfp)
 	dph_overlay_put(b->over);
 	b->over = over;
 	return 0;
-}
-
-void dph_block_drop_hidden_folio(struct dph_block *b)
-{
-	if (!b->folio || !b->over ||
-	    b->over->nr + b->over->holes < DPH_BLOCK_PAGES)
-		return;
-	dph_block_drop_folio(b, NULL);
-}
-
-bool dph_block_release(struct dph_block *b,
-		       void (*alone)(struct dph_block *other))
-{
-	bool single = dph_overlay_put(b->over);
-
-	dph_block_drop_folio(b, alone);
-	b->over = NULL;
-	b->nr = 0;
-	b->remap = false;
-	b->given = false;
-	b->lost = false;
-	return single;
 }
 
 void dph_block_recount(struct dph_block *b)

@@ -12,7 +12,6 @@
 #include <linux/mutex.h>
 
 #include "folio.h"
-#include "lru.h"
 #include "overlay.h"
 #include "policy.h"
 #include "space.h"
@@ -38,6 +37,7 @@
  * @given:	a 2 MiB page from its first touch on, on a guess
  * @lost:	memory ran out while it was copied for a child: its faults raise
  *		SIGBUS
+ * @in_rss:	nothing maps the folio, and it counts for its process all the same
  * @later:	the worker should look at it; the fault handler, which knows the
  *		region, reads this and queues the region
  * @scanned:	when reclaim last looked for zeroes in it; jiffies
@@ -57,6 +57,7 @@ struct dph_block {
 	bool remap;
 	bool given;
 	bool lost;
+	bool in_rss;
 	bool later;
 	unsigned long scanned;
 };
@@ -144,38 +145,6 @@ void dph_block_allow_huge(const struct dph_block *b, struct page *page);
 /* dph_block_own_overlay() - make @over one that may be changed: 0 or -ENOMEM */
 int dph_block_own_overlay(struct dph_block *b, gfp_t gfp);
 
-/**
- * dph_block_set_folio() - give the block a folio
- * @b:		a block without one
- * @folio:	which no block has
- */
-void dph_block_set_folio(struct dph_block *b, struct dph_folio *folio);
-
-/* dph_block_share_folio() - @other, locked too, has the folio of @b as well */
-void dph_block_share_folio(struct dph_block *b, struct dph_block *other);
-
-/**
- * dph_block_drop_folio() - take the folio from the block
- * @b:		the block. Nothing happens if it has none
- * @alone:	called with one that has the folio alone now, under the folio's
- *		lock, so that it can't go; or NULL
- */
-void dph_block_drop_folio(struct dph_block *b,
-			  void (*alone)(struct dph_block *other));
-
-/* dph_block_drop_hidden_folio() - let the folio go if nothing of it shows */
-void dph_block_drop_hidden_folio(struct dph_block *b);
-
-/**
- * dph_block_release() - let go of all of the block's memory
- * @b:		the block; unmapped, or its process's last VMA is going
- * @alone:	as for dph_block_drop_folio()
- *
- * Return: true if one other block, not known which, has the overlay alone now
- */
-bool dph_block_release(struct dph_block *b,
-		       void (*alone)(struct dph_block *other));
-
 /* dph_block_recount() - count @nr again, and drop an overlay that is empty */
 void dph_block_recount(struct dph_block *b);
 
@@ -186,14 +155,5 @@ void dph_block_recount(struct dph_block *b);
  * Return: the node of its first single page; without one, the nearest node
  */
 int dph_block_node(const struct dph_block *b);
-
-/**
- * dph_block_relist() - put the block's folio on the list where it belongs now
- * @b:		the block, locked; its folio has changed, or what is populated
- */
-void dph_block_relist(struct dph_block *b);
-
-/* dph_block_isolated() - its folio is off its list, whose lock is still held */
-void dph_block_isolated(struct dph_block *b);
 
 #endif /* DPH_BLOCK_H */

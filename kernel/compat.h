@@ -123,6 +123,23 @@ static inline void dph_compat_zap_vma(struct vm_area_struct *vma,
 }
 
 /**
+ * dph_compat_rss_add() - change what a process's pages of files count as
+ * @mm:		its address space
+ * @pages:	4 KiB pages more; or less, if negative
+ *
+ * That is add_mm_counter() without its tracepoint, which modules don't see. Since
+ * 6.2 the counters are per CPU.
+ */
+static inline void dph_compat_rss_add(struct mm_struct *mm, long pages)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 2, 0)
+	atomic_long_add(pages, &mm->rss_stat.count[MM_FILEPAGES]);
+#else
+	percpu_counter_add(&mm->rss_stat[MM_FILEPAGES], pages);
+#endif
+}
+
+/**
  * dph_compat_folio_no_thp() - tell the core that a folio is no THP
  * @folio:	an order-9 folio, just allocated
  *

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What differs between kernels in list_lru and memory cgroups. See compat.h.
+ * What differs between kernels in list_lru, the page cache and memory cgroups. See
+ * compat.h.
  */
 #ifndef DPH_COMPAT_LRU_H
 #define DPH_COMPAT_LRU_H
 
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
+#include <linux/mm.h>
 #include <linux/version.h>
 
 /*
@@ -85,6 +87,25 @@ static inline bool dph_compat_memcg_tryget(struct mem_cgroup *memcg)
 	return css_tryget(&memcg->css);
 #else
 	return false;
+#endif
+}
+
+/**
+ * dph_compat_cache_remove() - take a folio out of the page cache
+ * @mapping:	whose page cache
+ * @folio:	in it, locked, not mapped
+ *
+ * generic_error_remove_folio(), which until 6.7 had a page.
+ *
+ * Return: 0; else it isn't in there
+ */
+static inline int dph_compat_cache_remove(struct address_space *mapping,
+					  struct folio *folio)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+	return generic_error_remove_page(mapping, &folio->page);
+#else
+	return generic_error_remove_folio(mapping, folio);
 #endif
 }
 

@@ -26,6 +26,7 @@
  * @DPH_RECLAIMED:	4 KiB pages that the shrinker gave back
  * @DPH_COPIES:		4 KiB pages copied on write
  * @DPH_FORK_COPIES:	4 KiB pages copied at fork, as they were pinned
+ * @DPH_MIGRATIONS:	2 MiB folios that the kernel moved to other memory
  * @DPH_DISCARDS:	4 KiB pages given back by MADV_REMOVE and munmap
  * @DPH_LIMIT_HITS:	requests refused as a limit was reached
  * @DPH_NR_EVENTS:	the number of events
@@ -45,6 +46,7 @@ enum dph_event {
 	DPH_RECLAIMED,
 	DPH_COPIES,
 	DPH_FORK_COPIES,
+	DPH_MIGRATIONS,
 	DPH_DISCARDS,
 	DPH_LIMIT_HITS,
 	DPH_NR_EVENTS

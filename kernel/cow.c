@@ -17,6 +17,7 @@
 #include <linux/highmem.h>
 #include <linux/pagemap.h>
 
+#include "backing.h"
 #include "cow.h"
 #include "page.h"
 #include "trace.h"
@@ -77,7 +78,7 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 	/* First: it may be a relative's alone once it isn't ours. */
 	dph_vmas_zap_fault(&b->space->vmas, vmf);
 	dph_overlay_set(b->over, i, new);
-	dph_block_drop_hidden_folio(b);
+	dph_backing_drop_hidden(b);
 	dph_count(&b->space->counts, DPH_COPIES, 1);
 	trace_dphuge_cow(b, 1);
 	return 0;
@@ -168,7 +169,8 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 {
 	struct dph_space *parent = pb->space;
 	struct dph_folio *from = pb->folio;
-	struct dph_folio *folio = dph_folio_alloc(parent->user, NULL);
+	const struct dph_folio_owner owner = dph_space_owner(cb->space);
+	struct dph_folio *folio = dph_folio_alloc(&owner, NULL);
 	unsigned int i;
 	int err = 0;
 
@@ -195,7 +197,7 @@ static int cow_copy_folio(struct dph_block *pb, struct dph_block *cb)
 	if (folio) {
 		folio->promoted = from->promoted &&
 				  bitmap_full(folio->populated, DPH_BLOCK_PAGES);
-		dph_block_set_folio(cb, folio);
+		dph_backing_set(cb, folio);
 		folio = NULL;
 	}
 out:
@@ -215,12 +217,12 @@ void dph_cow_share(struct dph_block *pb, struct dph_block *cb, bool held)
 		if (!dph_folio_shared(pb->folio) && held)
 			err = cow_copy_folio(pb, cb);
 		else
-			dph_block_share_folio(pb, cb);
+			dph_backing_share(pb, cb);
 	}
 	if (err)
 		cb->lost = true;
 	pb->remap = dph_block_full(pb);
 	cb->remap = dph_block_full(cb);
-	dph_block_relist(pb);
-	dph_block_relist(cb);
+	dph_backing_relist(pb);
+	dph_backing_relist(cb);
 }

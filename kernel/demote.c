@@ -6,8 +6,10 @@
 #include <linux/highmem.h>
 #include <linux/sched.h>
 
+#include "backing.h"
 #include "demote.h"
 #include "page.h"
+#include "rss.h"
 #include "trace.h"
 
 /*
@@ -61,7 +63,8 @@ int dph_demote(struct dph_block *b, unsigned int first, unsigned int end,
 		__set_bit(i, done);
 		cond_resched();
 	}
-	dph_block_drop_folio(b, NULL);
+	dph_rss_hide(b);
+	dph_backing_drop(b, NULL);
 	b->remap = false;
 	b->given = false;
 	dph_block_recount(b);
@@ -113,7 +116,7 @@ void dph_demote_discard(struct dph_block *b, unsigned int first, unsigned int n)
 		dph_block_quiesce(b);
 	dph_count(&b->space->counts, DPH_DISCARDS, touched);
 	if (n == DPH_BLOCK_PAGES || (touched == b->nr && !b->lost)) {
-		dph_block_release(b, NULL);
+		dph_backing_release(b, NULL);
 		trace_dphuge_discard(b, touched);
 		return;
 	}
@@ -124,6 +127,6 @@ void dph_demote_discard(struct dph_block *b, unsigned int first, unsigned int n)
 	for (i = first; i < first + n; i++)
 		demote_hide(b, i, in_place);
 	dph_block_recount(b);
-	dph_block_relist(b);
+	dph_backing_relist(b);
 	trace_dphuge_discard(b, touched);
 }

@@ -271,9 +271,9 @@ static long device_get_blocks(void __user *arg)
 	if (vma) {
 		struct dph_space *space = &dph_region_of(vma)->space;
 
-		idx = (vma->vm_pgoff + ((req.addr - vma->vm_start) >> PAGE_SHIFT)) >>
+		idx = dph_view_offset_at(vma, req.addr) >>
 		      DPH_BLOCK_SHIFT;
-		last = dph_vmas_last(vma) >> DPH_BLOCK_SHIFT;
+		last = dph_view_last(vma) >> DPH_BLOCK_SHIFT;
 		for (; n < req.count && idx <= last; n++, idx++) {
 			out[n] = device_block_state(space, idx);
 			cond_resched();

@@ -32,7 +32,8 @@ struct dph_family {
 	unsigned long visited;
 };
 
-struct file *dph_family_file(const struct file_operations *fops)
+struct file *dph_family_file(const struct file_operations *fops,
+			     const struct address_space_operations *aops)
 {
 	struct dph_family *family;
 	struct file *file;
@@ -43,7 +44,7 @@ struct file *dph_family_file(const struct file_operations *fops)
 	ida_init(&family->places);
 	spin_lock_init(&family->lock);
 	family->visited = jiffies;
-	file = dph_pseudofs_file(fops, family);
+	file = dph_pseudofs_file(fops, aops, family);
 	if (IS_ERR(file))
 		kfree(family);
 	return file;
@@ -88,14 +89,14 @@ static bool family_less(struct rb_node *node, const struct rb_node *other)
 pgoff_t dph_family_join(struct dph_family *family, struct dph_family_member *m)
 {
 	m->vmas = 1;
-	m->place = ida_alloc_max(&family->places, DPH_SPACE_MAX - 1,
+	m->place = ida_alloc_max(&family->places, DPH_VIEW_RANGES - 1,
 				 GFP_KERNEL | __GFP_NOFAIL);
 	spin_lock(&family->lock);
 	rb_add(&m->node, &family->members, family_less);
 	family->nr++;
 	spin_unlock(&family->lock);
 	return m->place < 0 ? DPH_SPACE_NOWHERE :
-			      (pgoff_t)m->place << DPH_SPACE_SHIFT;
+			      (pgoff_t)m->place << DPH_VIEW_RANGE_SHIFT;
 }
 
 void dph_family_vma_opened(struct dph_family *family,

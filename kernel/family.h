@@ -31,10 +31,12 @@ struct dph_family_member {
 /**
  * dph_family_file() - make a family without members, and its file
  * @fops:	the file's operations, with dph_family_release() as release
+ * @aops:	its mapping's operations
  *
  * Return: the file with a reference, or an error (ENOMEM, ENFILE)
  */
-struct file *dph_family_file(const struct file_operations *fops);
+struct file *dph_family_file(const struct file_operations *fops,
+			     const struct address_space_operations *aops);
 
 /**
  * dph_family_release() - end the family with its file

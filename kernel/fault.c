@@ -15,6 +15,7 @@
 #include "held.h"
 #include "pagetable.h"
 #include "region.h"
+#include "rss.h"
 #include "touch.h"
 #include "vmas.h"
 
@@ -22,6 +23,8 @@ static void fault_begin(struct dph_block *b, struct vm_fault *vmf)
 {
 	mutex_lock(&b->lock);
 	b->vma_locked = dph_compat_fault_vma_locked(vmf);
+	if (unlikely(b->in_rss))
+		dph_rss_hide(b);
 }
 
 static void fault_done(struct dph_block *b)
@@ -53,18 +56,17 @@ static void fault_retract(struct mm_struct *mm, unsigned long addr)
 	struct vm_area_struct *vma;
 	struct dph_region *r;
 	struct dph_block *b;
-	pgoff_t pgoff;
 
 	if (mmap_write_lock_killable(mm))
 		return;
 	vma = find_vma(mm, addr);
-	if (!vma || addr < vma->vm_start || !dph_vmas_pmd_possible(vma, addr))
+	if (!vma || addr < vma->vm_start || !dph_view_pmd_possible(vma, addr))
 		goto unlock;
 	r = dph_region_of(vma);
 	if (!r)
 		goto unlock;
-	pgoff = vma->vm_pgoff + ((addr - vma->vm_start) >> PAGE_SHIFT);
-	b = dph_blocks_find(&r->space, pgoff >> DPH_BLOCK_SHIFT);
+	b = dph_blocks_find(&r->space, dph_view_offset_at(vma, addr) >>
+				       DPH_BLOCK_SHIFT);
 	if (!b)
 		goto unlock;
 	vma_start_write(vma);
@@ -100,14 +102,15 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct dph_space *space = vma->vm_private_data;
-	bool whole = dph_vmas_pmd_possible(vma, vmf->address);
+	bool whole = dph_view_pmd_possible(vma, vmf->address);
 	struct dph_block *b;
 	struct page *page;
 	bool was_there;
 
-	if (!space)
+	if (!space || !dph_view_reachable(vma, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
-	b = dph_blocks_get(space, vmf->pgoff >> DPH_BLOCK_SHIFT, GFP_KERNEL);
+	b = dph_blocks_get(space, dph_view_offset(vmf->pgoff) >> DPH_BLOCK_SHIFT,
+			   GFP_KERNEL);
 	if (!b)
 		return VM_FAULT_OOM;
 
@@ -169,7 +172,8 @@ static vm_fault_t fault_write(struct vm_fault *vmf)
 
 	if (!space)
 		return VM_FAULT_SIGBUS;
-	b = dph_blocks_find(space, vmf->pgoff >> DPH_BLOCK_SHIFT);
+	b = dph_blocks_find(space, dph_view_offset(vmf->pgoff) >>
+				   DPH_BLOCK_SHIFT);
 	if (!b)
 		return VM_FAULT_NOPAGE;
 	fault_begin(b, vmf);

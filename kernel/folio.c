@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Order-9 folios come from the page allocator, charged to the memory cgroup of
- * the task that touches them, and count in the limits from the moment on that
- * they are a user's.
+ * Order-9 folios come from the page allocator or from the pool, are charged to
+ * the memory cgroup of the task that touches them, and count in the limits from
+ * the moment on that they are a user's.
  */
 #include <linux/gfp.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
+#include "charge.h"
 #include "compat.h"
 #include "folio.h"
 #include "held.h"
@@ -15,8 +16,8 @@
 #include "lru.h"
 #include "page.h"
 
-#define FOLIO_GFP	(GFP_HIGHUSER | __GFP_COMP | __GFP_ACCOUNT | \
-			 __GFP_NOWARN | __GFP_NOMEMALLOC | __GFP_NORETRY)
+#define FOLIO_GFP	(GFP_HIGHUSER | __GFP_COMP | __GFP_NOWARN | \
+			 __GFP_NOMEMALLOC | __GFP_NORETRY)
 
 static struct kmem_cache *folio_cache;
 
@@ -26,23 +27,20 @@ static struct kmem_cache *folio_cache;
  */
 #define FOLIO_GFP_SLAB	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
-/* @core with all that we know of it; NULL if @core is, or there is no memory. */
+/* @core, which is charged, with all that we know of it; NULL: no memory. */
 static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
-				   gfp_t gfp)
+				   bool zeroed)
 {
 	struct dph_folio *folio;
 
-	if (!core)
-		return NULL;
 	folio = dph_lru_alloc(folio_cache, core, FOLIO_GFP_SLAB);
-	if (!folio) {
-		folio_put(core);
+	if (!folio)
 		return NULL;
-	}
 	dph_compat_folio_no_thp(core);
+	core->private = folio;
 	folio->user = user;
 	folio->core = core;
-	folio->zeroed = want_init_on_alloc(gfp);
+	folio->zeroed = zeroed;
 	spin_lock_init(&folio->lock);
 	INIT_LIST_HEAD(&folio->blocks);
 	INIT_LIST_HEAD(&folio->reserved);
@@ -61,41 +59,77 @@ static struct folio *folio_core_alloc(struct vm_fault *vmf, int nid, gfp_t gfp)
 /* So many folios that others hold are looked at when none can be had. */
 #define FOLIO_LOOK_MAX	256UL
 
-static struct dph_folio *folio_alloc_for(struct dph_user *user,
+/* The user's cgroup may have no room but for what pipes have let go of. */
+static int folio_charge(const struct dph_folio_owner *owner, struct folio *core,
+			gfp_t gfp)
+{
+	int err = dph_charge(owner->mapping, core, gfp);
+
+	if (err && dph_held_look(owner->user, FOLIO_LOOK_MAX))
+		err = dph_charge(owner->mapping, core, gfp);
+	return err;
+}
+
+static struct dph_folio *folio_alloc_for(const struct dph_folio_owner *owner,
 					 struct vm_fault *vmf, int nid,
 					 gfp_t gfp)
 {
-	struct dph_folio *folio;
+	struct dph_folio *folio = NULL;
 	struct folio *core;
 
-	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
+	if (!dph_limit_take(owner->user, DPH_BLOCK_PAGES))
 		return NULL;
+	if (owner->movable)
+		gfp |= __GFP_MOVABLE;
 	core = folio_core_alloc(vmf, nid, gfp);
-	/* The user's cgroup may have no room but for what pipes have let go of. */
-	if (!core && dph_held_look(user, FOLIO_LOOK_MAX))
-		core = folio_core_alloc(vmf, nid, gfp);
-	folio = folio_new(user, core, gfp);
-	if (!folio)
-		dph_limit_give(user, DPH_BLOCK_PAGES);
+	if (core && !folio_charge(owner, core, gfp))
+		folio = folio_new(owner->user, core, want_init_on_alloc(gfp));
+	if (!folio) {
+		if (core)
+			folio_put(core);
+		dph_limit_give(owner->user, DPH_BLOCK_PAGES);
+	}
 	return folio;
 }
 
-struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf)
+#define FOLIO_GFP_FAULT	(FOLIO_GFP & ~__GFP_DIRECT_RECLAIM)
+
+struct dph_folio *dph_folio_alloc(const struct dph_folio_owner *owner,
+				  struct vm_fault *vmf)
 {
-	return folio_alloc_for(user, vmf, NUMA_NO_NODE,
-			       FOLIO_GFP & ~__GFP_DIRECT_RECLAIM);
+	return folio_alloc_for(owner, vmf, NUMA_NO_NODE, FOLIO_GFP_FAULT);
 }
 
-struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid)
+struct dph_folio *dph_folio_alloc_near(const struct dph_folio_owner *owner,
+				       int nid)
 {
-	return folio_alloc_for(user, NULL, nid, FOLIO_GFP | __GFP_THISNODE);
+	return folio_alloc_for(owner, NULL, nid, FOLIO_GFP | __GFP_THISNODE);
+}
+
+struct dph_folio *dph_folio_adopt(const struct dph_folio_owner *owner,
+				  struct folio **spare)
+{
+	struct dph_folio *folio = NULL;
+	struct folio *core = *spare;
+
+	if (!dph_limit_take(owner->user, DPH_BLOCK_PAGES))
+		return NULL;
+	if (!folio_charge(owner, core, FOLIO_GFP_FAULT)) {
+		*spare = NULL;
+		folio = folio_new(owner->user, core, true);
+		/* Charged once, it can't be charged to another. */
+		if (!folio)
+			dph_held_let_go(core);
+	}
+	if (!folio)
+		dph_limit_give(owner->user, DPH_BLOCK_PAGES);
+	return folio;
 }
 
 /* They are cleared as one stretch: user pages aren't highmem here. */
-void dph_folio_clear(struct dph_folio *folio, unsigned int from,
-		     unsigned int to)
+static void folio_clear(struct folio *core, unsigned int from, unsigned int to)
 {
-	char *start = folio_address(folio->core);
+	char *start = folio_address(core);
 
 	for (; from < to; from++) {
 		clear_page(start + from * PAGE_SIZE);
@@ -104,26 +138,23 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
 	}
 }
 
-struct dph_folio *dph_folio_alloc_zeroed(int nid)
+void dph_folio_clear(struct dph_folio *folio, unsigned int from,
+		     unsigned int to)
+{
+	folio_clear(folio->core, from, to);
+}
+
+struct folio *dph_folio_zeroed(int nid)
 {
 	gfp_t gfp = (FOLIO_GFP | __GFP_THISNODE) & ~__GFP_RECLAIM;
 	struct folio *core = __folio_alloc_node(gfp, DPH_BLOCK_SHIFT, nid);
-	struct dph_folio *folio = folio_new(NULL, core, gfp);
 
-	if (!folio)
+	if (!core)
 		return NULL;
-	if (!folio->zeroed)
-		dph_folio_clear(folio, 0, DPH_BLOCK_PAGES);
-	folio->zeroed = true;
-	return folio;
-}
-
-bool dph_folio_adopt(struct dph_folio *folio, struct dph_user *user)
-{
-	if (!dph_limit_take(user, DPH_BLOCK_PAGES))
-		return false;
-	folio->user = user;
-	return true;
+	dph_compat_folio_no_thp(core);
+	if (!want_init_on_alloc(gfp))
+		folio_clear(core, 0, DPH_BLOCK_PAGES);
+	return core;
 }
 
 void dph_folio_put(struct dph_folio *folio)
@@ -131,10 +162,8 @@ void dph_folio_put(struct dph_folio *folio)
 	if (!folio || !refcount_dec_and_test(&folio->users))
 		return;
 	dph_page_displace(folio->core);
-	if (folio->user)
-		dph_held_put(folio->user, folio->core);
-	else
-		folio_put(folio->core);
+	folio->core->private = NULL;
+	dph_held_put(folio->user, folio->core);
 	kmem_cache_free(folio_cache, folio);
 }
 

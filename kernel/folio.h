@@ -21,17 +21,17 @@ struct dph_block;
  * @lock:	guards @blocks; and @list and @owner while several share it
  * @blocks:	those blocks
  * @lru:	in the list @list; that list's own lock
- * @list:	the enum dph_lru_list it is on, see block.c. In the pool, the
- *		pool's business
- * @reserved:	in its user's list of reservations, see block.c; user.c's lock.
+ * @list:	the enum dph_lru_list it is on, see backing.c
+ * @reserved:	in its user's list of reservations, see backing.c; user.c's lock.
  *		It comes and goes where @list does
  * @owner:	the block that has it alone, while @list is for reclaim
- * @zeroed:	the allocator, or the pool, has cleared it; constant
+ * @zeroed:	the allocator, or the pool, has cleared it
  * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
- * @user:	the user for whom it is counted; NULL in the pool, constant
- *		afterwards. All blocks that share it are of one family, whose
- *		regions hold references to the user
- * @core:	the kernel's folio; constant
+ * @user:	the user for whom it is counted; constant. All blocks that share it
+ *		are of one family, whose regions hold references to the user
+ * @core:	the kernel's folio, whose private points here. Another takes its
+ *		place (migrate.c) with the locks of all of its blocks, its own
+ *		folio lock, and @lock held
  * @populated:	pages that hold the process's data. If all do, it is full, and
  *		may be mapped by a PMD. Guarded by the block's lock while users
  *		is 1, constant while it is more
@@ -76,41 +76,61 @@ static inline bool dph_folio_shared(const struct dph_folio *folio)
 }
 
 /**
+ * struct dph_folio_owner - for whom a folio is
+ * @user:	for whom it counts
+ * @mapping:	of the process's file
+ * @movable:	the core finds all that maps what the process has alone, so that it
+ *		can migrate that: it may come from movable memory
+ */
+struct dph_folio_owner {
+	struct dph_user *user;
+	struct address_space *mapping;
+	bool movable;
+};
+
+/**
  * dph_folio_alloc() - an empty folio for a fault, or for a fork
- * @user:	for whom
+ * @owner:	for whom
  * @vmf:	the fault, as for dph_page_raw(); NULL for a fork
  *
  * Return: the folio with one user; NULL if none can be had at once: this
  * neither compacts nor reclaims, as with GFP_TRANSHUGE_LIGHT
  */
-struct dph_folio *dph_folio_alloc(struct dph_user *user, struct vm_fault *vmf);
+struct dph_folio *dph_folio_alloc(const struct dph_folio_owner *owner,
+				  struct vm_fault *vmf);
 
 /**
  * dph_folio_alloc_near() - an empty folio for the worker; may compact
- * @user:	for whom
+ * @owner:	for whom
  * @nid:	the node it must lie on
  *
  * Context: process context, without a block's lock.
  * Return: the folio with one user, or NULL
  */
-struct dph_folio *dph_folio_alloc_near(struct dph_user *user, int nid);
+struct dph_folio *dph_folio_alloc_near(const struct dph_folio_owner *owner,
+				       int nid);
 
 /**
- * dph_folio_alloc_zeroed() - a folio for the pool, all zero, counted for nobody
- * @nid:	the node it must lie on
+ * dph_folio_zeroed() - 2 MiB for the pool, all zero, nobody's
+ * @nid:	the node where it must lie
+ *
+ * It is counted and charged for nobody. Who doesn't adopt it lets it go by
+ * dph_held_let_go().
+ *
+ * Return: the kernel's folio, or NULL
+ */
+struct folio *dph_folio_zeroed(int nid);
+
+/**
+ * dph_folio_adopt() - make a folio of what dph_folio_zeroed() gave
+ * @owner:	for whom it is from now on
+ * @spare:	the kernel's folio. NULL afterwards, unless a limit or the task's
+ *		cgroup doesn't permit it: then it is the caller's as before
  *
  * Return: the folio with one user, or NULL
  */
-struct dph_folio *dph_folio_alloc_zeroed(int nid);
-
-/**
- * dph_folio_adopt() - count a folio of the pool for a user
- * @folio:	the folio
- * @user:	for whom it is counted from now on
- *
- * Return: false if the user's limit or the device's doesn't permit it
- */
-bool dph_folio_adopt(struct dph_folio *folio, struct dph_user *user);
+struct dph_folio *dph_folio_adopt(const struct dph_folio_owner *owner,
+				  struct folio **spare);
 
 /**
  * dph_folio_clear() - clear some of its pages

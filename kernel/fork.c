@@ -33,14 +33,14 @@ static void fork_zap(struct dph_region *r, pgoff_t first, unsigned long n)
 static void fork_protect_again(struct dph_region *parent,
 			       struct vm_area_struct *pvma)
 {
-	unsigned long idx = dph_vmas_first(pvma) >> DPH_BLOCK_SHIFT;
-	unsigned long last = dph_vmas_last(pvma) >> DPH_BLOCK_SHIFT;
+	unsigned long idx = dph_view_first(pvma) >> DPH_BLOCK_SHIFT;
+	unsigned long last = dph_view_last(pvma) >> DPH_BLOCK_SHIFT;
 	struct dph_block *b;
 
 	xa_for_each_range(&parent->space.blocks, idx, b, idx, last) {
-		unsigned long addr = dph_vmas_block_address(pvma, idx);
+		unsigned long addr = dph_view_block_address(pvma, idx);
 
-		if (dph_vmas_pmd_possible(pvma, addr))
+		if (dph_view_pmd_possible(pvma, addr))
 			dph_pagetable_protect(pvma, addr);
 		cond_resched();
 	}
@@ -73,7 +73,7 @@ static void fork_unmap_blocks(struct dph_region *parent,
 void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
 		      struct dph_region *child)
 {
-	pgoff_t first = dph_vmas_first(pvma), end = dph_vmas_last(pvma) + 1;
+	pgoff_t first = dph_view_first(pvma), end = dph_view_last(pvma) + 1;
 	unsigned long idx = first >> DPH_BLOCK_SHIFT;
 	unsigned long last = (end - 1) >> DPH_BLOCK_SHIFT;
 	bool any_protected = false;
@@ -84,10 +84,10 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
 		return;
 	}
 	xa_for_each_range(&parent->space.blocks, idx, b, idx, last) {
-		unsigned long addr = dph_vmas_block_address(pvma, idx);
+		unsigned long addr = dph_view_block_address(pvma, idx);
 		pgoff_t start = idx << DPH_BLOCK_SHIFT;
 
-		if (!dph_vmas_pmd_possible(pvma, addr) ||
+		if (!dph_view_pmd_possible(pvma, addr) ||
 		    !dph_pagetable_protect(pvma, addr))
 			continue;
 		if (first < start)
@@ -105,12 +105,12 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
 void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		    struct dph_region *child)
 {
-	unsigned long idx = dph_vmas_first(pvma) >> DPH_BLOCK_SHIFT;
-	unsigned long last = dph_vmas_last(pvma) >> DPH_BLOCK_SHIFT;
+	unsigned long idx = dph_view_first(pvma) >> DPH_BLOCK_SHIFT;
+	unsigned long last = dph_view_last(pvma) >> DPH_BLOCK_SHIFT;
 	struct dph_block *pb;
 
 	xa_for_each_range(&parent->space.blocks, idx, pb, idx, last) {
-		unsigned long addr = dph_vmas_block_address(pvma, idx);
+		unsigned long addr = dph_view_block_address(pvma, idx);
 		struct dph_block *cb;
 		int references = 0;
 		bool mapped;
@@ -136,7 +136,7 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 			references = folio_ref_count(pb->folio->core);
 		/* The references are read first. */
 		smp_rmb();
-		mapped = dph_vmas_pmd_possible(pvma, addr) &&
+		mapped = dph_view_pmd_possible(pvma, addr) &&
 			 dph_pagetable_huge(pvma, addr);
 		dph_cow_share(pb, cb, references != 1 + mapped);
 		mutex_unlock(&cb->lock);

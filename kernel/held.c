@@ -6,8 +6,9 @@
  *
  * The core doesn't tell a driver when the last reference to a page goes. So we
  * keep one of our own, and the charge, and look again from time to time: when
- * ours is the last, nobody can get another (the folio is in no page table and
- * not on the kernel's LRU lists), and the folio is freed. We look
+ * ours is the last, the folio is freed. It is in no page table then. Who finds it
+ * by its page frame (compaction, a memory error) may have a reference for a
+ * moment, as to any page that is being freed, and drops it. We look
  *
  * - soon after it came, and then less and less often, down to once a second;
  * - at once when a limit would refuse a request (limit.c), or no 2 MiB folio
@@ -17,11 +18,12 @@
  * A reference that is only taken for a moment, by get_user_pages_fast() or by
  * somebody who walks all page frames, puts a folio here until the next look.
  *
- * The folios stand in a list for each user, linked by their own lru, which is
- * ours as they are not on the kernel's LRU lists. So nothing is allocated, and
- * a user who is refused looks at his own folios only. While there are any, the
- * list has a reference to the user: he stays in debt when his last process has
- * ended.
+ * The folios stand in a queue for each user, linked by their own private, which
+ * is ours: the core asks for it only if PG_private is set, and doesn't migrate
+ * what has no mapping and a reference of somebody else's (folio->lru may be the
+ * kernel's). So nothing is allocated, and a user who is refused looks at his own
+ * folios only. While there are any, the queue has a reference to the user: he
+ * stays in debt when his last process has ended.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -45,7 +47,7 @@
 /* So many are looked at before others get the lock. */
 #define HELD_LOOK_BATCH	32U
 
-/* Guards the two lists, the three counters, and held_delay. */
+/* Guards the list and the queues, the three counters, and held_delay. */
 static DEFINE_SPINLOCK(held_lock);
 static LIST_HEAD(held_users);		/* who have any, by their held_link */
 static unsigned long held_folios;
@@ -78,13 +80,34 @@ bool dph_held_poisoned(struct folio *folio)
  * What is poisoned must reach nobody again. The page allocator sees to that for a
  * single page (free_pages_prepare()). A larger folio is kept for ever.
  */
-static void held_let_go(struct folio *folio)
+void dph_held_let_go(struct folio *folio)
 {
 	if (folio_test_large(folio) && dph_held_poisoned(folio))
 		pr_warn_ratelimited("2 MiB at pfn %lx are not used again after a memory error\n",
 				    folio_pfn(folio));
 	else
 		folio_put(folio);
+}
+
+/* To the end of a queue. */
+static void held_enqueue(struct dph_held_queue *queue, struct folio *folio)
+{
+	folio->private = NULL;
+	if (queue->first)
+		queue->last->private = folio;
+	else
+		queue->first = folio;
+	queue->last = folio;
+}
+
+/* The first of a queue that isn't empty. */
+static struct folio *held_dequeue(struct dph_held_queue *queue)
+{
+	struct folio *folio = queue->first;
+
+	queue->first = folio->private;
+	folio->private = NULL;
+	return folio;
 }
 
 static void held_add(struct dph_user *user, struct folio *folio)
@@ -94,22 +117,22 @@ static void held_add(struct dph_user *user, struct folio *folio)
 		dph_user_get(user);
 		list_add_tail(&user->held_link, &held_users);
 	}
-	list_add_tail(&folio->lru, &user->held);
+	held_enqueue(&user->held, folio);
 	held_folios++;
 	held_pages += folio_nr_pages(folio);
 }
 
 /*
- * Take it off the list and out of the counts, which nobody sees half done: who
- * doesn't find it on the list any more may have its pages. Returns true if it
- * was the user's last: the list's reference to him is the caller's then.
+ * It is out of the user's queue; take it out of the counts as well, which nobody
+ * sees half done: who doesn't find it in the queue any more may have its pages.
+ * Returns true if it was the user's last: the queue's reference to him is the
+ * caller's then.
  */
 static bool held_del(struct dph_user *user, struct folio *folio)
 {
 	unsigned long pages = folio_nr_pages(folio);
 
 	lockdep_assert_held(&held_lock);
-	list_del(&folio->lru);
 	held_folios--;
 	held_pages -= pages;
 	held_give(user, pages);
@@ -120,15 +143,15 @@ static bool held_del(struct dph_user *user, struct folio *folio)
 }
 
 /* Free folios that nobody knows any more. Returns how many pages these were. */
-static unsigned long held_dispose(struct list_head *list)
+static unsigned long held_dispose(struct dph_held_queue *queue)
 {
-	struct folio *folio, *next;
 	unsigned long freed = 0;
 
-	list_for_each_entry_safe(folio, next, list, lru) {
-		list_del(&folio->lru);
+	while (queue->first) {
+		struct folio *folio = held_dequeue(queue);
+
 		freed += folio_nr_pages(folio);
-		held_let_go(folio);
+		dph_held_let_go(folio);
 	}
 	return freed;
 }
@@ -138,7 +161,7 @@ void dph_held_put(struct dph_user *user, struct folio *folio)
 	unsigned long pages = folio_nr_pages(folio);
 
 	if (held_free(folio)) {
-		held_let_go(folio);
+		dph_held_let_go(folio);
 		held_give(user, pages);
 		return;
 	}
@@ -154,25 +177,24 @@ void dph_held_put(struct dph_user *user, struct folio *folio)
 
 /*
  * Look at the first @max folios of @user, to whom the caller has a reference;
- * what stays goes to the end of his list. Others may do the same meanwhile.
+ * what stays goes to the end of his queue. Others may do the same meanwhile.
  */
 static unsigned long held_look_user(struct dph_user *user, unsigned long max)
 {
-	LIST_HEAD(dispose);
+	struct dph_held_queue dispose = { 0 };
 	unsigned int emptied = 0;
 	unsigned long freed;
 	unsigned long i;
 
 	spin_lock(&held_lock);
 	for (i = 1; i <= max && user->held_folios; i++) {
-		struct folio *folio = list_first_entry(&user->held,
-						       struct folio, lru);
+		struct folio *folio = held_dequeue(&user->held);
 
 		if (held_free(folio)) {
 			emptied += held_del(user, folio);
-			list_add(&folio->lru, &dispose);
+			held_enqueue(&dispose, folio);
 		} else {
-			list_move_tail(&folio->lru, &user->held);
+			held_enqueue(&user->held, folio);
 		}
 		if (i % HELD_LOOK_BATCH == 0)
 			cond_resched_lock(&held_lock);
@@ -286,14 +308,14 @@ void dph_held_exit(void)
 	cancel_delayed_work_sync(&held_work);
 	dph_compat_shrinker_free(held_shrinker);
 	while ((user = held_next_user(&unused))) {
-		struct folio *folio = list_first_entry(&user->held,
-						       struct folio, lru);
+		struct folio *folio;
 		bool last;
 
 		spin_lock(&held_lock);
+		folio = held_dequeue(&user->held);
 		last = held_del(user, folio);
 		spin_unlock(&held_lock);
-		held_let_go(folio);
+		dph_held_let_go(folio);
 		if (last)
 			dph_user_put(user);
 		dph_user_put(user);

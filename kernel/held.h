@@ -33,13 +33,21 @@ void dph_held_exit(void);
  * dph_held_put() - let go of a folio, and of its charge when it is free
  * @user:	for whom it is counted
  * @folio:	of any order; in no block any more, and unmapped, or about to
- *		be. The caller's reference goes. Its lru is used
+ *		be. The caller's reference goes. Its private is used
  *
  * If nobody else has a reference it is free at once.
  *
  * Context: process context; a block's lock may be held.
  */
 void dph_held_put(struct dph_user *user, struct folio *folio);
+
+/**
+ * dph_held_let_go() - give a folio back to the page allocator
+ * @folio:	of any order, which counts for nobody. The caller's reference goes.
+ *		If it is large and a memory error was found in it, it is kept for
+ *		ever
+ */
+void dph_held_let_go(struct folio *folio);
 
 /**
  * dph_held_poisoned() - has the folio a page that the hardware can't read?

@@ -107,12 +107,6 @@ void dph_lru_shrink(enum dph_lru_list list, struct shrink_control *sc,
 	list_lru_shrink_walk(&lru_lists[list].lru, sc, walk, arg);
 }
 
-void dph_lru_walk_node(enum dph_lru_list list, int nid, unsigned long nr,
-		       list_lru_walk_cb walk, void *arg)
-{
-	list_lru_walk_node(&lru_lists[list].lru, nid, walk, arg, &nr);
-}
-
 /* A list takes its shrinker's number, so the shrinker comes first. */
 int dph_lru_init(enum dph_lru_list list,
 		 const struct dph_lru_shrinker *shrinker)

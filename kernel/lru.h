@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * Lists of folios by node and memory cgroup (list_lru), each with a shrinker of
- * its own: what reclaim could break up, and the pool.
+ * its own: what reclaim could break up.
  *
  * What stands on a list is an object of the caller's (his "link" is embedded in
  * it), one for each folio. Which part of the list it stands in, its folio says:
@@ -19,14 +19,12 @@
 /**
  * enum dph_lru_list - the lists
  * @DPH_LRU_NONE:	no list
- * @DPH_LRU_POOL:	folios in the pool
  * @DPH_LRU_RESERVED:	folios that one block has alone, and that aren't full
  * @DPH_LRU_FULL:	full folios that one block has alone
  * @DPH_LRU_NR:		end of the enumeration
  */
 enum dph_lru_list {
 	DPH_LRU_NONE,
-	DPH_LRU_POOL,
 	DPH_LRU_RESERVED,
 	DPH_LRU_FULL,
 	DPH_LRU_NR
@@ -123,16 +121,5 @@ unsigned long dph_lru_count(enum dph_lru_list list, struct shrink_control *sc);
  */
 void dph_lru_shrink(enum dph_lru_list list, struct shrink_control *sc,
 		    list_lru_walk_cb walk, void *arg);
-
-/**
- * dph_lru_walk_node() - walk a node's part of a list
- * @list:	which list
- * @nid:	the node
- * @nr:		how many to look at
- * @walk:	called for each object with the list's lock held
- * @arg:	passed to @walk
- */
-void dph_lru_walk_node(enum dph_lru_list list, int nid, unsigned long nr,
-		       list_lru_walk_cb walk, void *arg);
 
 #endif /* DPH_LRU_H */

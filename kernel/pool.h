@@ -5,10 +5,7 @@
 #ifndef DPH_POOL_H
 #define DPH_POOL_H
 
-#include <linux/mm_types.h>
-
 #include "folio.h"
-#include "user.h"
 
 struct vm_fault;
 
@@ -28,14 +25,15 @@ void dph_pool_exit(void);
 
 /**
  * dph_pool_take() - get a zeroed folio for a fault
- * @user:	for whom it is counted from now on
+ * @owner:	for whom it is from now on
  * @vmf:	the fault
  *
  * Return: a folio from the node where the task runs, charged to its cgroup;
  * NULL if there is none for it, or if the task or the mapping has a memory
  * policy, which may want another node
  */
-struct dph_folio *dph_pool_take(struct dph_user *user, struct vm_fault *vmf);
+struct dph_folio *dph_pool_take(const struct dph_folio_owner *owner,
+				struct vm_fault *vmf);
 
 /**
  * dph_pool_maintain() - fill or empty the pool by one step; for the worker

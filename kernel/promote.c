@@ -6,6 +6,7 @@
 #include <linux/highmem.h>
 #include <linux/sched.h>
 
+#include "backing.h"
 #include "held.h"
 #include "page.h"
 #include "promote.h"
@@ -109,18 +110,19 @@ static bool promote_merge(struct dph_block *b, struct dph_folio **spare)
 	dph_overlay_put(b->over);
 	b->over = NULL;
 	if (!b->folio)
-		dph_block_set_folio(b, folio);
+		dph_backing_set(b, folio);
 	return true;
 }
 
 void dph_promote_collapse(struct dph_block *b, struct vm_fault *vmf)
 {
+	const struct dph_folio_owner owner = dph_space_owner(b->space);
 	struct dph_folio *spare = NULL;
 
 	if (promote_poisoned(b))
 		return;
 	if (!b->folio) {
-		spare = dph_folio_alloc(b->space->user, vmf);
+		spare = dph_folio_alloc(&owner, vmf);
 		if (!spare) {
 			dph_promote_fell_back(b);
 			b->later = true;
@@ -161,7 +163,7 @@ enum dph_promote_result dph_promote_tidy(struct dph_block *b,
 			dph_promote_fill(b);
 			b->remap = true;
 		}
-		dph_block_relist(b);
+		dph_backing_relist(b);
 	}
 	if (!b->remap || !dph_block_huge(b))
 		return DPH_PROMOTE_DONE;

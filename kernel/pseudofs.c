@@ -19,6 +19,7 @@
 #include <linux/fs_context.h>
 #include <linux/module.h>
 #include <linux/mount.h>
+#include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 
 #include "compat_pagetable.h"
@@ -42,11 +43,6 @@ static const struct dentry_operations pseudofs_dentry_ops = {
 	.d_dname = pseudofs_dname,
 };
 
-/* There is nothing that dirty pages would have to be written to. */
-static const struct address_space_operations pseudofs_aops = {
-	.dirty_folio = noop_dirty_folio,
-};
-
 static int pseudofs_init_context(struct fs_context *fc)
 {
 	struct pseudo_fs_context *ctx = init_pseudo(fc, PSEUDOFS_MAGIC);
@@ -64,7 +60,9 @@ static struct file_system_type pseudofs_type = {
 	.kill_sb = kill_anon_super,
 };
 
-struct file *dph_pseudofs_file(const struct file_operations *fops, void *data)
+struct file *dph_pseudofs_file(const struct file_operations *fops,
+			       const struct address_space_operations *aops,
+			       void *data)
 {
 	struct inode *inode;
 	struct file *file;
@@ -87,7 +85,10 @@ struct file *dph_pseudofs_file(const struct file_operations *fops, void *data)
 	inode->i_flags |= S_NOATIME | S_NOCMTIME | S_PRIVATE;
 	inode->i_private = data;
 	i_size_write(inode, DPH_COMPAT_FILE_SIZE);
-	inode->i_mapping->a_ops = &pseudofs_aops;
+	inode->i_mapping->a_ops = aops;
+	/* The kernel doesn't reclaim them, and there may be 2 MiB ones (charge.c). */
+	mapping_set_unevictable(inode->i_mapping);
+	mapping_set_large_folios(inode->i_mapping);
 	clear_nlink(inode);
 
 	file = alloc_file_pseudo(inode, pseudofs_mount, "dphuge", O_RDWR, fops);

@@ -11,12 +11,15 @@
  * dph_pseudofs_file() - make a pseudo file
  * @fops:	its operations. Their release must end with
  *		dph_pseudofs_release()
+ * @aops:	its mapping's operations
  * @data:	becomes the inode's i_private
  *
  * Return: the file with a reference, or an error (ENOMEM, ENFILE), for which
  * release is not called
  */
-struct file *dph_pseudofs_file(const struct file_operations *fops, void *data);
+struct file *dph_pseudofs_file(const struct file_operations *fops,
+			       const struct address_space_operations *aops,
+			       void *data);
 
 /**
  * dph_pseudofs_release() - a file has gone

@@ -24,6 +24,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "backing.h"
 #include "compat_lru.h"
 #include "compat_shrinker.h"
 #include "demote.h"
@@ -33,6 +34,7 @@
 #include "promote.h"
 #include "reclaim.h"
 #include "region.h"
+#include "rss.h"
 #include "trace.h"
 #include "vmas.h"
 
@@ -135,14 +137,28 @@ static bool reclaim_worth_it(struct dph_block *b)
 	return reclaim_mostly_zero(b);
 }
 
+/* What it has, as the OOM killer may be next. */
+static void reclaim_show(struct dph_block *b, struct dph_region *r)
+{
+	struct mm_struct *mm = NULL;
+
+	if (b->folio && !dph_folio_shared(b->folio))
+		mm = dph_region_mm(r);
+	if (!mm)
+		return;
+	dph_rss_show(b);
+	mmput_async(mm);
+}
+
 /* The block is locked, and its region held: both end. Returns the pages that this gives back. */
 static unsigned long reclaim_block(struct dph_block *b, struct dph_region *r)
 {
 	unsigned long freed = 0;
 
+	reclaim_show(b, r);
 	if (reclaim_worth_it(b))
 		freed = reclaim_break_up(b, r);
-	dph_block_relist(b);
+	dph_backing_relist(b);
 	mutex_unlock(&b->lock);
 	dph_region_put(r);
 	cond_resched();
@@ -170,7 +186,7 @@ static enum lru_status reclaim_folio(struct dph_folio *folio,
 		return LRU_SKIP;
 	}
 	list_lru_isolate(list, &folio->lru);
-	dph_block_isolated(b);
+	dph_backing_isolated(b);
 	spin_unlock(lock);
 
 	*freed += reclaim_block(b, r);

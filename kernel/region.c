@@ -11,6 +11,7 @@
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "backing.h"
 #include "blocks.h"
 #include "demote.h"
 #include "pseudofs.h"
@@ -197,7 +198,7 @@ bool dph_region_end(struct dph_region *r)
 		dph_region_put(r);
 	xa_for_each(&r->space.blocks, idx, b) {
 		mutex_lock(&b->lock);
-		single |= dph_block_release(b, region_block_alone);
+		single |= dph_backing_release(b, region_block_alone);
 		mutex_unlock(&b->lock);
 		cond_resched();
 	}

@@ -10,17 +10,9 @@
 #include <linux/xarray.h>
 
 #include "count.h"
+#include "folio.h"
 #include "user.h"
 #include "vmas.h"
-
-/*
- * So many pages a process of a family has of the file: all addresses of a process
- * with page tables of four levels. (With five, who maps more than 128 TiB at once
- * may have pages with a relative's names.) File offsets are less than 2^51 pages
- * (MAX_LFS_FILESIZE), so there are so many processes.
- */
-#define DPH_SPACE_SHIFT		35
-#define DPH_SPACE_MAX		BIT(51 - DPH_SPACE_SHIFT)
 
 /* For struct dph_space: pages can't be told from relatives'. */
 #define DPH_SPACE_NOWHERE	ULONG_MAX
@@ -29,10 +21,10 @@
  * struct dph_space - the blocks of a region, and what they share
  * @user:	who made the mapping; constant, the region's reference
  * @vmas:	the VMAs that show it
- * @blocks:	struct dph_block by file offset / 2 MiB; entries are added
+ * @blocks:	struct dph_block by file offset / 2 MiB (vmas.h); entries are added
  *		under its own lock and stay until the region goes
- * @base:	what is added to the offset of one of its pages to tell it from its
- *		relatives' (folio->index); or DPH_SPACE_NOWHERE. Constant
+ * @base:	where its own range of the file begins, in which its own pages have
+ *		their places (folio->index); or DPH_SPACE_NOWHERE. Constant
  * @percent:	threshold, 0 to 100; read and written whole
  * @adaptive:	may guess, see policy.h; as @percent
  * @trust:	how right its guesses were; a race may lose a count, which does
@@ -59,6 +51,25 @@ struct dph_space {
 	unsigned int opened;
 	struct dph_counts counts;
 };
+
+/**
+ * dph_space_owner() - for whom the folios of a space's blocks are
+ * @space:	the space
+ *
+ * The core finds what maps a folio by the folio's place in the file: only if the
+ * process's VMAs show its own range does it find what the process has alone.
+ *
+ * Return: for dph_folio_alloc() and its like
+ */
+static inline struct dph_folio_owner
+dph_space_owner(const struct dph_space *space)
+{
+	return (struct dph_folio_owner){
+		.user = space->user,
+		.mapping = space->vmas.mapping,
+		.movable = space->base == space->vmas.range,
+	};
+}
 
 /**
  * struct dph_settling - how far the worker is with a region without relatives

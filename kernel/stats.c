@@ -35,6 +35,7 @@ STATS_EVENT(reclaims, DPH_RECLAIMS);
 STATS_EVENT(reclaimed, DPH_RECLAIMED);
 STATS_EVENT(copies, DPH_COPIES);
 STATS_EVENT(fork_copies, DPH_FORK_COPIES);
+STATS_EVENT(migrations, DPH_MIGRATIONS);
 STATS_EVENT(discards, DPH_DISCARDS);
 STATS_EVENT(limit_hits, DPH_LIMIT_HITS);
 
@@ -81,6 +82,7 @@ static struct attribute *stats_attrs[] = {
 	&dev_attr_reclaimed.attr,
 	&dev_attr_copies.attr,
 	&dev_attr_fork_copies.attr,
+	&dev_attr_migrations.attr,
 	&dev_attr_discards.attr,
 	&dev_attr_limit_hits.attr,
 	&dev_attr_bytes.attr,

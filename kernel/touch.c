@@ -7,6 +7,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 
+#include "backing.h"
 #include "blocks.h"
 #include "cow.h"
 #include "held.h"
@@ -63,17 +64,18 @@ static enum dph_policy_choice touch_choose(struct dph_block *b)
 /* The first touch of a block gets it a folio, if that is the choice. */
 static void touch_first(struct dph_block *b, struct vm_fault *vmf)
 {
+	const struct dph_folio_owner owner = dph_space_owner(b->space);
 	enum dph_policy_choice choice = touch_choose(b);
 	struct dph_folio *folio = NULL;
 
 	if (choice == DPH_HUGE) {
-		folio = dph_pool_take(b->space->user, vmf);
+		folio = dph_pool_take(&owner, vmf);
 		dph_count(&b->space->counts, DPH_POOL_HITS, !!folio);
 	}
 	if (choice != DPH_SINGLE && !folio)
-		folio = dph_folio_alloc(b->space->user, vmf);
+		folio = dph_folio_alloc(&owner, vmf);
 	if (folio)
-		dph_block_set_folio(b, folio);
+		dph_backing_set(b, folio);
 	if (!folio) {
 		dph_promote_fell_back(b);
 	} else if (choice == DPH_HUGE) {
@@ -121,7 +123,7 @@ static struct page *touch_populate(struct dph_block *b, struct vm_fault *vmf,
 		}
 		dph_block_place(b, i, page);
 		dph_overlay_set(b->over, i, page);
-		dph_block_drop_hidden_folio(b);
+		dph_backing_drop_hidden(b);
 	}
 	b->nr++;
 	b->referenced = true;
@@ -174,6 +176,6 @@ struct page *dph_touch_page(struct dph_block *b, struct vm_fault *vmf,
 		b->space->trust = dph_policy_trust(b->space->trust, DPH_DENSE);
 	}
 out:
-	dph_block_relist(b);
+	dph_backing_relist(b);
 	return dph_block_page(b, i);
 }

@@ -48,7 +48,6 @@ struct dph_user *dph_user_current(void)
 		return NULL;
 	refcount_set(&fresh->ref, 1);
 	fresh->uid = uid;
-	INIT_LIST_HEAD(&fresh->held);
 	INIT_LIST_HEAD(&fresh->held_link);
 	INIT_LIST_HEAD(&fresh->reserved);
 	INIT_LIST_HEAD(&fresh->reserver);

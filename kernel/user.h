@@ -9,19 +9,31 @@
 #include <linux/refcount.h>
 #include <linux/uidgid.h>
 
+struct folio;
+
+/**
+ * struct dph_held_queue - folios that others still have; held.c's
+ * @first:	the first; NULL: there is none
+ * @last:	the last, if there is any
+ */
+struct dph_held_queue {
+	struct folio *first;
+	struct folio *last;
+};
+
 /**
  * struct dph_user - what one user holds
  * @link:	its link in the table of user.c; guarded by that table's lock
  * @uid:	constant
  * @ref:	one for each region of the user's and for each stock in limit.c,
- *		and one for the list in held.c
+ *		and one for the queue in held.c
  * @pages:	held by the driver on the user's behalf, or in stock; limit.c's
  * @stocked:	CPUs that have a stock for the user; limit.c's
  * @held:	what the user's regions have let go of and others still have;
  *		held.c's
  * @held_folios: how many of them; held.c's
  * @held_link:	in the list of users who have any; held.c's
- * @reserved:	what block.c lists as the user's reservations; user.c's lock
+ * @reserved:	what backing.c lists as the user's reservations; user.c's lock
  * @nr_reserved: how many
  * @reserver:	in the list of users who have reservations; user.c's
  */
@@ -31,7 +43,7 @@ struct dph_user {
 	refcount_t ref;
 	unsigned long pages;
 	unsigned int stocked;
-	struct list_head held;
+	struct dph_held_queue held;
 	unsigned long held_folios;
 	struct list_head held_link;
 	struct list_head reserved;

@@ -12,6 +12,7 @@
 #include "compat.h"
 #include "fault.h"
 #include "fork.h"
+#include "migrate.h"
 #include "vma.h"
 #include "vmas.h"
 
@@ -71,6 +72,19 @@ static void vma_unwatch_writes(struct vm_area_struct *vma)
 #define VMA_SETTLE_STEP	512
 
 /*
+ * All that the process has, it has alone, and so in its own range of the file. From
+ * now on its VMAs show that, so that the core finds what maps its pages: they can
+ * migrate, and who is hit by a memory error is told. All VMAs are write-locked, which
+ * is so if one step has seen all.
+ */
+static void vma_show_own_range(struct dph_region *r)
+{
+	if (r->space.base != DPH_SPACE_NOWHERE &&
+	    r->space.base != r->space.vmas.range)
+		dph_vmas_move(&r->space.vmas, r->space.base);
+}
+
+/*
  * The last relative is gone, and no block has a page that somebody else may
  * still see: there is no reason left to watch writes. What was found of a block
  * stays true, as only a fork can change it: whoever sees a page from then on
@@ -87,6 +101,7 @@ bool dph_vma_settle(struct dph_region *r)
 	struct dph_settling *s = &r->settling;
 	struct vm_area_struct *vma;
 	unsigned int seen = 0;
+	bool at_once;
 
 	if (!dph_region_alone(r) || r->space.forks != s->forks)
 		return true;
@@ -95,6 +110,7 @@ bool dph_vma_settle(struct dph_region *r)
 		return false;
 	}
 	s->opened = r->space.opened;
+	at_once = !s->addr;
 	for_each_vma(vmi, vma) {
 		if (seen++ == VMA_SETTLE_STEP) {
 			s->addr = vma->vm_start;
@@ -107,6 +123,8 @@ bool dph_vma_settle(struct dph_region *r)
 	}
 	WRITE_ONCE(r->space.forked, false);
 	s->addr = 0;
+	if (at_once)
+		vma_show_own_range(r);
 	return true;
 }
 
@@ -142,6 +160,7 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 	struct dph_region *child = vma_child_region(parent, vma->vm_mm);
 
 	vma->vm_private_data = &child->space;
+	child->space.vmas.range = parent->space.vmas.range;
 	dph_vmas_opened(&child->space.vmas, vma);
 	WRITE_ONCE(parent->space.forked, true);
 	parent->space.forks++;
@@ -182,7 +201,7 @@ static void vma_open(struct vm_area_struct *vma)
 static void vma_close(struct vm_area_struct *vma)
 {
 	struct dph_region *r = dph_region_of_space(vma->vm_private_data);
-	pgoff_t first = dph_vmas_first(vma), end = dph_vmas_last(vma) + 1;
+	pgoff_t first = dph_view_first(vma), end = dph_view_last(vma) + 1;
 	struct dph_family *family = r->family;
 	pgoff_t gap_end;
 
@@ -232,6 +251,7 @@ static const struct vm_operations_struct vma_forked_ops = {
 static int vma_discard(struct file *file, pgoff_t first, pgoff_t end)
 {
 	struct mm_struct *mm = current->mm;
+	pgoff_t range = first - dph_view_offset(first);
 	struct dph_region *r;
 	int err = -ENXIO;
 
@@ -244,7 +264,7 @@ static int vma_discard(struct file *file, pgoff_t first, pgoff_t end)
 		return -EINTR;
 	r = dph_region_find(dph_family_of(file), mm);
 	if (r) {
-		dph_region_discard(r, first, end);
+		dph_region_discard(r, first - range, end - range);
 		err = 0;
 		dph_region_put(r);
 	}
@@ -277,6 +297,12 @@ static const struct file_operations vma_file_ops = {
 	.llseek = noop_llseek,
 };
 
+/* There is nothing that dirty pages would have to be written to. */
+static const struct address_space_operations vma_file_aops = {
+	.dirty_folio = noop_dirty_folio,
+	.migrate_folio = dph_migrate_folio,
+};
+
 int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 		 bool adaptive)
 {
@@ -288,7 +314,7 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	user = dph_user_current();
 	if (!user)
 		return -ENOMEM;
-	file = dph_family_file(&vma_file_ops);
+	file = dph_family_file(&vma_file_ops, &vma_file_aops);
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
 		goto put_user;
@@ -302,7 +328,7 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma_set_file(vma, file);
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
-	vma->vm_pgoff = vma->vm_start >> PAGE_SHIFT;
+	vma->vm_pgoff = dph_view_begin(vma->vm_start);
 	dph_vmas_opened(&r->space.vmas, vma);
 	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
 	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);

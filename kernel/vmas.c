@@ -14,8 +14,18 @@
  * The VMAs as mm/interval_tree.c keeps them in i_mmap; its iterators aren't
  * exported.
  */
+static pgoff_t vmas_pgoff_first(const struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff;
+}
+
+static pgoff_t vmas_pgoff_last(struct vm_area_struct *vma)
+{
+	return vma->vm_pgoff + vma_pages(vma) - 1;
+}
+
 INTERVAL_TREE_DEFINE(struct vm_area_struct, shared.rb, unsigned long,
-		     shared.rb_subtree_last, dph_vmas_first, dph_vmas_last,
+		     shared.rb_subtree_last, vmas_pgoff_first, vmas_pgoff_last,
 		     static __maybe_unused, vmas_tree)
 
 bool dph_vmas_walkable(struct mm_struct *mm)
@@ -26,7 +36,7 @@ bool dph_vmas_walkable(struct mm_struct *mm)
 /* An address less its offset. It may be negative: so it wraps around. */
 static unsigned long vmas_base(const struct vm_area_struct *vma)
 {
-	return vma->vm_start - (vma->vm_pgoff << PAGE_SHIFT);
+	return vma->vm_start - (dph_view_first(vma) << PAGE_SHIFT);
 }
 
 void dph_vmas_init(struct dph_vmas *v, struct mm_struct *mm,
@@ -82,6 +92,28 @@ void dph_vmas_closed(struct dph_vmas *v, struct vm_area_struct *vma)
 }
 
 /*
+ * The VMA's place in i_mmap goes by what it shows. Nobody looks at it there
+ * meanwhile, and nobody faults.
+ */
+void dph_vmas_move(struct dph_vmas *v, pgoff_t range)
+{
+	VMA_ITERATOR(at, v->mm, 0);
+	struct vm_area_struct *vma;
+
+	mmap_assert_write_locked(v->mm);
+	i_mmap_lock_write(v->mapping);
+	for_each_vma(at, vma) {
+		if (vma->vm_private_data != v->owner)
+			continue;
+		vmas_tree_remove(vma, &v->mapping->i_mmap);
+		vma->vm_pgoff = range + dph_view_first(vma);
+		vmas_tree_insert(vma, &v->mapping->i_mmap);
+	}
+	v->range = range;
+	i_mmap_unlock_write(v->mapping);
+}
+
+/*
  * struct vmas_walk - a walk through all VMAs of an owner that show some range
  * @v:		the owner's
  * @first:	the range's first offset
@@ -107,11 +139,13 @@ struct vmas_walk {
 
 static struct vm_area_struct *vmas_next_of_file(struct vmas_walk *w)
 {
+	pgoff_t first = w->v->range + w->first, last = w->v->range + w->last;
+
 	do {
 		w->vma = w->vma ?
-			 vmas_tree_iter_next(w->vma, w->first, w->last) :
-			 vmas_tree_iter_first(&w->v->mapping->i_mmap, w->first,
-					      w->last);
+			 vmas_tree_iter_next(w->vma, first, last) :
+			 vmas_tree_iter_first(&w->v->mapping->i_mmap, first,
+					      last);
 	} while (w->vma && w->vma->vm_private_data != w->v->owner);
 	return w->vma;
 }
@@ -200,11 +234,11 @@ void dph_vmas_zap(const struct dph_vmas *v, pgoff_t first, unsigned long n,
 
 	vmas_begin(&w, hold);
 	while ((vma = vmas_next(&w))) {
-		pgoff_t from = max(first, dph_vmas_first(vma));
-		pgoff_t to = min(w.last, dph_vmas_last(vma)) + 1;
+		pgoff_t from = max(first, dph_view_first(vma));
+		pgoff_t to = min(w.last, dph_view_last(vma)) + 1;
 
 		dph_compat_zap_vma(vma, vma->vm_start +
-				   ((from - vma->vm_pgoff) << PAGE_SHIFT),
+				   ((from - dph_view_first(vma)) << PAGE_SHIFT),
 				   (to - from) << PAGE_SHIFT);
 	}
 	vmas_end(&w, hold);
@@ -223,7 +257,7 @@ void dph_vmas_zap_fault(const struct dph_vmas *v, struct vm_fault *vmf)
 		dph_compat_zap_vma(vmf->vma, vmf->address & PAGE_MASK,
 				   PAGE_SIZE);
 	else
-		dph_vmas_zap(v, vmf->pgoff, 1,
+		dph_vmas_zap(v, dph_view_offset(vmf->pgoff), 1,
 			     dph_compat_fault_vma_locked(vmf) ?
 			     DPH_VMAS_TRY : DPH_VMAS_LOCKED);
 }
@@ -242,12 +276,12 @@ bool dph_vmas_gap(const struct dph_vmas *v, pgoff_t first, pgoff_t end,
 		*gap_end = end;
 		vmas_begin(&w, DPH_VMAS_LOCKED);
 		while ((vma = vmas_next(&w))) {
-			if (dph_vmas_first(vma) <= first) {
-				first = dph_vmas_last(vma) + 1;
+			if (dph_view_first(vma) <= first) {
+				first = dph_view_last(vma) + 1;
 				covered = true;
 				break;
 			}
-			*gap_end = min(*gap_end, dph_vmas_first(vma));
+			*gap_end = min(*gap_end, dph_view_first(vma));
 		}
 		vmas_end(&w, DPH_VMAS_LOCKED);
 	}
@@ -264,9 +298,9 @@ unsigned long dph_vmas_address(const struct dph_vmas *v, unsigned long idx)
 
 	vmas_begin(&w, DPH_VMAS_LOCKED);
 	while (!found && (vma = vmas_next(&w))) {
-		unsigned long addr = dph_vmas_block_address(vma, idx);
+		unsigned long addr = dph_view_block_address(vma, idx);
 
-		if (dph_vmas_pmd_possible(vma, addr))
+		if (dph_view_pmd_possible(vma, addr))
 			found = addr;
 	}
 	vmas_end(&w, DPH_VMAS_LOCKED);

@@ -2,10 +2,6 @@
 /*
  * The VMAs by which one process sees a file of ours, found by file offset.
  *
- * File offsets are addresses at the time of mmap (as anonymous memory numbers
- * its pages), so blocks are 2 MiB-aligned in both. mremap moves addresses and
- * leaves offsets alone. All offsets are in pages.
- *
  * Relatives map the same file, so the core's index of its VMAs (i_mmap) has
  * those of all of them: what it costs to search grows with their number. A
  * server may have thousands. So we look into the process's own VMAs instead,
@@ -17,63 +13,7 @@
 #include <linux/fs.h>
 #include <linux/mm.h>
 
-#include "compat.h"
-#include "policy.h"
-
-/**
- * dph_vmas_first() - the first offset that a VMA shows
- * @vma:	one of ours
- *
- * Return: a file offset in pages
- */
-static inline pgoff_t dph_vmas_first(const struct vm_area_struct *vma)
-{
-	return vma->vm_pgoff;
-}
-
-/**
- * dph_vmas_last() - the last offset that a VMA shows
- * @vma:	one of ours
- *
- * Return: a file offset in pages
- */
-static inline pgoff_t dph_vmas_last(struct vm_area_struct *vma)
-{
-	return vma->vm_pgoff + vma_pages(vma) - 1;
-}
-
-/**
- * dph_vmas_pmd_possible() - may a PMD map the block around @addr?
- * @vma:	one of ours
- * @addr:	any address in it
- *
- * Return: true if @vma covers the block, aligned as the file is, and the core
- * doesn't refuse PMDs there
- */
-static inline bool dph_vmas_pmd_possible(struct vm_area_struct *vma,
-					 unsigned long addr)
-{
-	unsigned long haddr = addr & PMD_MASK;
-
-	return !dph_compat_pmd_refused(vma) &&
-	       haddr >= vma->vm_start && haddr + PMD_SIZE <= vma->vm_end &&
-	       IS_ALIGNED((vma->vm_start >> PAGE_SHIFT) - vma->vm_pgoff,
-			  DPH_BLOCK_PAGES);
-}
-
-/**
- * dph_vmas_block_address() - where @vma shows, or would show, a block's start
- * @vma:	one of ours
- * @idx:	the block's file offset / 2 MiB
- *
- * Return: an address, which may lie outside @vma
- */
-static inline unsigned long
-dph_vmas_block_address(const struct vm_area_struct *vma, unsigned long idx)
-{
-	return vma->vm_start +
-	       (((idx << DPH_BLOCK_SHIFT) - vma->vm_pgoff) << PAGE_SHIFT);
-}
+#include "view.h"
 
 /* So many distances between addresses and offsets are kept apart. */
 #define DPH_VMAS_BASES	4
@@ -83,6 +23,8 @@ dph_vmas_block_address(const struct vm_area_struct *vma, unsigned long idx)
  * @mm:		whose they are; constant. It may be gone
  * @mapping:	the file's; constant, lives as long as any of the VMAs
  * @owner:	what each VMA's vm_private_data is; constant
+ * @range:	where in the file the range begins that they all show. Changes with
+ *		mmap_lock and i_mmap_rwsem held for write
  * @base:	for each distance that some VMAs have: @at, an address less its
  *		offset in bytes, and how many VMAs have it. That never changes
  *		while a VMA lives, however it is split, merged or cut
@@ -97,6 +39,7 @@ struct dph_vmas {
 	struct mm_struct *mm;
 	struct address_space *mapping;
 	const void *owner;
+	pgoff_t range;
 	struct dph_vmas_base {
 		unsigned long at;
 		atomic_t vmas;
@@ -129,7 +72,7 @@ enum dph_vmas_hold {
  */
 bool dph_vmas_walkable(struct mm_struct *mm);
 
-/* dph_vmas_init() - an owner without VMAs; @v is zeroed */
+/* dph_vmas_init() - an owner without VMAs, in the first range; @v is zeroed */
 void dph_vmas_init(struct dph_vmas *v, struct mm_struct *mm,
 		   struct address_space *mapping, const void *owner);
 
@@ -150,6 +93,16 @@ void dph_vmas_opened(struct dph_vmas *v, const struct vm_area_struct *vma);
  * Context: its mmap_lock is held, or its process ends.
  */
 void dph_vmas_closed(struct dph_vmas *v, struct vm_area_struct *vma);
+
+/**
+ * dph_vmas_move() - have all VMAs of an owner show another range of the file
+ * @v:		the owner's
+ * @range:	where it begins. What they have mapped is, or is about to be, there
+ *
+ * Context: mmap_lock is held for write, and the VMAs are write-locked; takes
+ * i_mmap_rwsem.
+ */
+void dph_vmas_move(struct dph_vmas *v, pgoff_t range);
 
 /**
  * dph_vmas_zap() - drop page-table entries

@@ -79,9 +79,9 @@ static bool worker_node_allowed(struct mm_struct *mm, int nid)
 }
 
 /* A folio for the block, which this may compact memory for; or NULL. */
-static struct dph_folio *worker_spare(struct dph_region *r, struct dph_block *b,
-				      struct mm_struct *mm)
+static struct dph_folio *worker_spare(struct dph_block *b, struct mm_struct *mm)
 {
+	const struct dph_folio_owner owner = dph_space_owner(b->space);
 	int nid = NUMA_NO_NODE;
 	struct sched_attr was;
 
@@ -95,7 +95,7 @@ static struct dph_folio *worker_spare(struct dph_region *r, struct dph_block *b,
 	dph_pace_calm(was);
 	if (nid == NUMA_NO_NODE || !worker_node_allowed(mm, nid))
 		return NULL;
-	return dph_folio_alloc_near(r->space.user, nid);
+	return dph_folio_alloc_near(&owner, nid);
 }
 
 /*
@@ -161,7 +161,7 @@ static enum worker_step worker_do_block_of(struct dph_region *r,
 	if (dph_promote_wants_folio(b)) {
 		if (!worker_may_read(mm))
 			return WORKER_BUSY;
-		spare = worker_spare(r, b, mm);
+		spare = worker_spare(b, mm);
 		step = spare ? WORKER_DONE : WORKER_LATER;
 	}
 	was = dph_pace_hurry();

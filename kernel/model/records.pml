@@ -124,7 +124,7 @@ inline own_overlay(p)
 	fi
 }
 
-/* block.c: dph_block_drop_hidden_folio() */
+/* block.c: dph_backing_drop_hidden() */
 inline drop_hidden_folio(p)
 {
 	if

@@ -100,7 +100,7 @@ inline recount(p)
 	fi
 }
 
-/* block.c: dph_block_release() */
+/* block.c: dph_backing_release() */
 inline release(p)
 {
 	if
