@@ -75,13 +75,16 @@ void dph_backing_set(struct dph_block *b, struct dph_folio *folio)
 	spin_unlock(&folio->lock);
 }
 
-void dph_backing_move(struct dph_folio *folio, struct folio *core)
+void dph_backing_move(struct dph_folio *folio, struct dph_folio *twin)
 {
+	struct dph_block *b;
+
 	spin_lock(&folio->lock);
-	/* The lists go by where it lies. */
 	backing_put_on(folio, DPH_LRU_NONE);
-	folio->core = core;
+	list_splice_init(&folio->blocks, &twin->blocks);
 	spin_unlock(&folio->lock);
+	list_for_each_entry(b, &twin->blocks, sharer)
+		b->folio = twin;
 }
 
 void dph_backing_share(struct dph_block *b, struct dph_block *other)
@@ -146,5 +149,6 @@ bool dph_backing_release(struct dph_block *b,
 	b->remap = false;
 	b->given = false;
 	b->lost = false;
+	b->poisoned = false;
 	return single;
 }

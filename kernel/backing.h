@@ -14,8 +14,13 @@
  */
 void dph_backing_set(struct dph_block *b, struct dph_folio *folio);
 
-/* dph_backing_move() - @core takes its place; all its blocks are locked */
-void dph_backing_move(struct dph_folio *folio, struct folio *core);
+/**
+ * dph_backing_move() - another folio takes a folio's place
+ * @folio:	the folio; the locks of all blocks that have it are held. No block
+ *		has it afterwards
+ * @twin:	what dph_folio_twin() made for it
+ */
+void dph_backing_move(struct dph_folio *folio, struct dph_folio *twin);
 
 /* dph_backing_share() - @other, locked too, has the folio of @b as well */
 void dph_backing_share(struct dph_block *b, struct dph_block *other);

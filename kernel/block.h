@@ -37,6 +37,8 @@
  * @given:	a 2 MiB page from its first touch on, on a guess
  * @lost:	memory ran out while it was copied for a child: its faults raise
  *		SIGBUS
+ * @poisoned:	some of its memory has an error, so that it stays in single pages;
+ *		until some of it is discarded
  * @in_rss:	nothing maps the folio, and it counts for its process all the same
  * @later:	the worker should look at it; the fault handler, which knows the
  *		region, reads this and queues the region
@@ -57,6 +59,7 @@ struct dph_block {
 	bool remap;
 	bool given;
 	bool lost;
+	bool poisoned;
 	bool in_rss;
 	bool later;
 	unsigned long scanned;

@@ -18,20 +18,19 @@
 #include "charge.h"
 #include "compat_lru.h"
 
-/* In the file, for the moment. The mapping's invalidate_lock guards it. */
-#define CHARGE_INDEX	0
-
+/*
+ * All processes of a family may do this at once, so each folio has a place in the
+ * page cache that no other can have. A lock might be held by a process that has no
+ * processor for a while, or by the worker.
+ */
 int dph_charge(struct address_space *mapping, struct folio *core, gfp_t gfp)
 {
-	int err;
+	pgoff_t index = folio_pfn(core);
 
-	filemap_invalidate_lock(mapping);
-	err = filemap_add_folio(mapping, core, CHARGE_INDEX, gfp);
-	if (!err) {
-		WARN_ON_ONCE(dph_compat_cache_remove(mapping, core));
-		folio_mark_uptodate(core);
-		folio_unlock(core);
-	}
-	filemap_invalidate_unlock(mapping);
-	return err ? -ENOMEM : 0;
+	if (filemap_add_folio(mapping, core, index, gfp))
+		return -ENOMEM;
+	WARN_ON_ONCE(dph_compat_cache_remove(mapping, core));
+	folio_mark_uptodate(core);
+	folio_unlock(core);
+	return 0;
 }

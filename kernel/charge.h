@@ -15,8 +15,8 @@
  *		its only reference
  * @gfp:	whether to wait for memory, and how
  *
- * It is charged to the current task's memory cgroup, or to the one that
- * set_active_memcg() has named. The charge goes with its last reference. It has no
+ * It is charged to the memory cgroup of the current task's process, or to the one
+ * that set_active_memcg() has named. The charge goes with its last reference. It has no
  * place in @mapping afterwards, see dph_page_place().
  *
  * Context: process context; a block's lock may be held.

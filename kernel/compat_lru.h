@@ -9,6 +9,7 @@
 #include <linux/list_lru.h>
 #include <linux/memcontrol.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/version.h>
 
 /*
@@ -87,6 +88,20 @@ static inline bool dph_compat_memcg_tryget(struct mem_cgroup *memcg)
 	return css_tryget(&memcg->css);
 #else
 	return false;
+#endif
+}
+
+/**
+ * dph_compat_allow_large_folios() - there may be 2 MiB folios in the page cache
+ * @mapping:	whose page cache
+ *
+ * Until 7.2 it is an error otherwise to remove one (filemap_nr_thps_dec()). Later
+ * khugepaged would take that for an invitation.
+ */
+static inline void dph_compat_allow_large_folios(struct address_space *mapping)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(7, 3, 0)
+	mapping_set_large_folios(mapping);
 #endif
 }
 

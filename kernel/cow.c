@@ -91,7 +91,10 @@ bool dph_cow_settled(struct dph_block *b)
 	if (dph_block_shared(b) || (b->folio && !dph_block_exclusive(b, NULL)))
 		return false;
 	for (i = 0; b->over && i < DPH_BLOCK_PAGES; i++) {
-		if (dph_overlay_page(b->over, i) &&
+		struct page *page = dph_overlay_page(b->over, i);
+
+		/* After a memory error the core has it for ever, and nobody maps it. */
+		if (page && !PageHWPoison(page) &&
 		    !dph_cow_writable(b, i, NULL))
 			return false;
 	}

@@ -115,6 +115,7 @@ void dph_demote_discard(struct dph_block *b, unsigned int first, unsigned int n)
 	if (b->folio || b->over)
 		dph_block_quiesce(b);
 	dph_count(&b->space->counts, DPH_DISCARDS, touched);
+	WRITE_ONCE(b->poisoned, false);
 	if (n == DPH_BLOCK_PAGES || (touched == b->nr && !b->lost)) {
 		dph_backing_release(b, NULL);
 		trace_dphuge_discard(b, touched);

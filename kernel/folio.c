@@ -27,17 +27,10 @@ static struct kmem_cache *folio_cache;
  */
 #define FOLIO_GFP_SLAB	(GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN)
 
-/* @core, which is charged, with all that we know of it; NULL: no memory. */
-static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
-				   bool zeroed)
+static void folio_init(struct dph_folio *folio, struct dph_user *user,
+		       struct folio *core, bool zeroed)
 {
-	struct dph_folio *folio;
-
-	folio = dph_lru_alloc(folio_cache, core, FOLIO_GFP_SLAB);
-	if (!folio)
-		return NULL;
 	dph_compat_folio_no_thp(core);
-	core->private = folio;
 	folio->user = user;
 	folio->core = core;
 	folio->zeroed = zeroed;
@@ -46,6 +39,20 @@ static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
 	INIT_LIST_HEAD(&folio->reserved);
 	INIT_LIST_HEAD(&folio->lru);
 	refcount_set(&folio->users, 1);
+}
+
+/* @core, which is charged, with all that we know of it; NULL: no memory. */
+static struct dph_folio *folio_new(struct dph_user *user, struct folio *core,
+				   bool zeroed)
+{
+	struct dph_folio *folio = dph_lru_alloc(folio_cache, core,
+						folio_nid(core),
+						FOLIO_GFP_SLAB);
+
+	if (folio) {
+		folio_init(folio, user, core, zeroed);
+		core->private = folio;
+	}
 	return folio;
 }
 
@@ -86,7 +93,7 @@ static struct dph_folio *folio_alloc_for(const struct dph_folio_owner *owner,
 		folio = folio_new(owner->user, core, want_init_on_alloc(gfp));
 	if (!folio) {
 		if (core)
-			folio_put(core);
+			dph_held_let_go(core);
 		dph_limit_give(owner->user, DPH_BLOCK_PAGES);
 	}
 	return folio;
@@ -157,6 +164,27 @@ struct folio *dph_folio_zeroed(int nid)
 	return core;
 }
 
+struct dph_folio *dph_folio_twin(const struct dph_folio *folio,
+				 struct folio *core)
+{
+	struct dph_folio *twin = dph_lru_alloc(folio_cache, folio->core,
+					       folio_nid(core),
+					       GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!twin)
+		return NULL;
+	folio_init(twin, folio->user, core, folio->zeroed);
+	twin->promoted = folio->promoted;
+	bitmap_copy(twin->populated, folio->populated, DPH_BLOCK_PAGES);
+	refcount_set(&twin->users, refcount_read(&folio->users));
+	return twin;
+}
+
+void dph_folio_free(struct dph_folio *folio)
+{
+	kmem_cache_free(folio_cache, folio);
+}
+
 void dph_folio_put(struct dph_folio *folio)
 {
 	if (!folio || !refcount_dec_and_test(&folio->users))
@@ -164,7 +192,7 @@ void dph_folio_put(struct dph_folio *folio)
 	dph_page_displace(folio->core);
 	folio->core->private = NULL;
 	dph_held_put(folio->user, folio->core);
-	kmem_cache_free(folio_cache, folio);
+	dph_folio_free(folio);
 }
 
 int dph_folio_init(void)

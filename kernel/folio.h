@@ -25,13 +25,11 @@ struct dph_block;
  * @reserved:	in its user's list of reservations, see backing.c; user.c's lock.
  *		It comes and goes where @list does
  * @owner:	the block that has it alone, while @list is for reclaim
- * @zeroed:	the allocator, or the pool, has cleared it
+ * @zeroed:	the allocator, or the pool, has cleared it; constant
  * @promoted:	became a 2 MiB page, and still is complete; guarded as @populated
  * @user:	the user for whom it is counted; constant. All blocks that share it
  *		are of one family, whose regions hold references to the user
- * @core:	the kernel's folio, whose private points here. Another takes its
- *		place (migrate.c) with the locks of all of its blocks, its own
- *		folio lock, and @lock held
+ * @core:	the kernel's folio, whose private points here; constant
  * @populated:	pages that hold the process's data. If all do, it is full, and
  *		may be mapped by a PMD. Guarded by the block's lock while users
  *		is 1, constant while it is more
@@ -150,6 +148,24 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
  *		none, see held.c
  */
 void dph_folio_put(struct dph_folio *folio);
+
+/**
+ * dph_folio_twin() - what stands for the same memory when it has moved
+ * @folio:	the folio; the locks of all blocks that have it are held
+ * @core:	where it moves to
+ *
+ * Context: any; doesn't wait for memory.
+ * Return: the folio that is to take its place, in no block yet and with as many
+ * users; or NULL
+ */
+struct dph_folio *dph_folio_twin(const struct dph_folio *folio,
+				 struct folio *core);
+
+/**
+ * dph_folio_free() - free what stands for memory, and not the memory
+ * @folio:	that has moved, or a twin that isn't needed. No block has it
+ */
+void dph_folio_free(struct dph_folio *folio);
 
 /**
  * dph_folio_init() - start

@@ -4,6 +4,7 @@
  * way back when the last relative is gone.
  */
 #include <linux/mm.h>
+#include <linux/pagemap.h>
 #include <linux/sched.h>
 
 #include "blocks.h"
@@ -40,8 +41,13 @@ static void fork_protect_again(struct dph_region *parent,
 	xa_for_each_range(&parent->space.blocks, idx, b, idx, last) {
 		unsigned long addr = dph_view_block_address(pvma, idx);
 
-		if (dph_view_pmd_possible(pvma, addr))
-			dph_pagetable_protect(pvma, addr);
+		if (!dph_view_pmd_possible(pvma, addr) ||
+		    dph_pagetable_protect(pvma, addr))
+			continue;
+		/* It migrates, and would come back as dirty as it went. */
+		if (dph_pagetable_absent(pvma, addr))
+			fork_zap(parent, idx << DPH_BLOCK_SHIFT,
+				 DPH_BLOCK_PAGES);
 		cond_resched();
 	}
 }
@@ -102,6 +108,69 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
 		fork_protect_again(parent, pvma);
 }
 
+/*
+ * Whoever migrates a process's memory takes all of it off the LRU lists first, with
+ * a reference to each folio, and keeps that until the last is done: a fork in that
+ * time would copy everything. So a folio that is off its list may have one reference
+ * more. It may also go back to it and be taken off again just between two looks. That
+ * takes a thousand times longer than they do: we look often, without a pause.
+ */
+static bool fork_only_isolated(struct dph_folio *folio, int references)
+{
+	bool only = true;
+	unsigned int i;
+
+	local_irq_disable();
+	for (i = 0; i < 8 && only; i++) {
+		only = !folio_test_lru(folio->core);
+		/* The references are read between two looks at the list. */
+		smp_rmb();
+		only &= folio_ref_count(folio->core) == references + 1;
+		/* As above. */
+		smp_rmb();
+		only &= !folio_test_lru(folio->core);
+	}
+	local_irq_enable();
+	return only;
+}
+
+/* So often is a folio looked at that somebody has who may be migrating it. */
+#define FORK_LOOKS	4
+
+/*
+ * Does I/O, or a pipe, have the folio of @pb, which is locked?
+ *
+ * The core may drop the PMD at any time, by way of the reverse map (a memory error).
+ * If it does so after the references are read, the PMD's looks like somebody else's,
+ * and the child gets a copy. The other way round a page that a device writes to would
+ * be shared. Whoever is about to have migrated it has it locked, and lets go soon.
+ */
+static bool fork_held(struct dph_block *pb, struct vm_area_struct *pvma)
+{
+	unsigned long addr = dph_view_block_address(pvma, pb->idx);
+	unsigned int look;
+
+	/* What relatives have too is nobody's to write to. */
+	if (!pb->folio || dph_folio_shared(pb->folio))
+		return false;
+	for (look = 0; look < FORK_LOOKS; look++) {
+		int references = folio_ref_count(pb->folio->core);
+		bool mapped;
+
+		/* The references are read first. */
+		smp_rmb();
+		mapped = dph_view_pmd_possible(pvma, addr) &&
+			 dph_pagetable_huge(pvma, addr);
+		if (references == 1 + mapped ||
+		    fork_only_isolated(pb->folio, 1 + mapped))
+			return false;
+		folio_lock(pb->folio->core);
+		folio_unlock(pb->folio->core);
+		cond_resched();
+	}
+	return true;
+}
+
 void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		    struct dph_region *child)
 {
@@ -110,10 +179,7 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 	struct dph_block *pb;
 
 	xa_for_each_range(&parent->space.blocks, idx, pb, idx, last) {
-		unsigned long addr = dph_view_block_address(pvma, idx);
 		struct dph_block *cb;
-		int references = 0;
-		bool mapped;
 
 		/* A block that lies in two VMAs is met twice. */
 		if (dph_blocks_find(&child->space, idx))
@@ -125,20 +191,7 @@ void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,
 		mutex_lock(&pb->lock);
 		/* The shrinker can see the new block once it is on a list. */
 		mutex_lock_nested(&cb->lock, SINGLE_DEPTH_NESTING);
-		/*
-		 * The core may drop the PMD at any time, by way of the reverse
-		 * map (a memory error). If it does so after the references are
-		 * read, the PMD's looks like somebody else's, and the child gets
-		 * a copy. The other way round a page that a device writes to
-		 * would be shared.
-		 */
-		if (pb->folio)
-			references = folio_ref_count(pb->folio->core);
-		/* The references are read first. */
-		smp_rmb();
-		mapped = dph_view_pmd_possible(pvma, addr) &&
-			 dph_pagetable_huge(pvma, addr);
-		dph_cow_share(pb, cb, references != 1 + mapped);
+		dph_cow_share(pb, cb, fork_held(pb, pvma));
 		mutex_unlock(&cb->lock);
 		mutex_unlock(&pb->lock);
 		cond_resched();

@@ -63,7 +63,8 @@ static bool lru_make_parts(struct kmem_cache *cache, gfp_t gfp)
 	return true;
 }
 
-void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, gfp_t gfp)
+void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, int nid,
+		    gfp_t gfp)
 {
 	struct mem_cgroup *memcg = dph_lru_memcg(core);
 	/* Whatever happens to the task's own membership meanwhile. */
@@ -74,8 +75,7 @@ void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, gfp_t gfp)
 		gfp |= __GFP_ACCOUNT;
 	if (!memcg || lru_make_parts(cache, gfp))
 		object = kmem_cache_alloc_node(cache, gfp | __GFP_ZERO |
-					       DPH_COMPAT_LRU_GFP,
-					       folio_nid(core));
+					       DPH_COMPAT_LRU_GFP, nid);
 	set_active_memcg(old);
 	mem_cgroup_put(memcg);
 	return object;

@@ -75,11 +75,13 @@ struct mem_cgroup *dph_lru_memcg(struct folio *core);
  * @cache:	a slab cache of the caller's, without SLAB_ACCOUNT: the object is
  *		charged to whom the folio is charged to
  * @core:	the folio
+ * @nid:	the node where the folio lies, or will lie
  * @gfp:	how
  *
  * Return: the object, all zero, which may be put on any of the lists; or NULL
  */
-void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, gfp_t gfp);
+void *dph_lru_alloc(struct kmem_cache *cache, struct folio *core, int nid,
+		    gfp_t gfp);
 
 /**
  * dph_lru_add() - put an object on a list

@@ -6,10 +6,11 @@
  * The core isolates the folio from its LRU list, locks it, unmaps it in all
  * processes whose VMAs show its place in the file, and calls us if that found all
  * of its mappings. So what a process has alone must have its place where its own
- * VMAs show the file. That is so for the process that made the mapping; those that
- * descend from it have their own pages elsewhere (dph_block_place()), which the
- * core leaves alone, and which don't come from movable memory. What is shared has
- * the place that it had before the fork, where all of them have their VMAs.
+ * VMAs show the file. That is so for the process that made the mapping, and for one
+ * that has settled (dph_vma_settle()). Their descendants have their own pages in
+ * ranges of their own (dph_block_place()), which the core leaves alone, and which
+ * don't come from movable memory. What is shared has the place that it had before
+ * the fork.
  *
  * All blocks that have the folio are locked, so nobody can map it, share it or
  * change it. These locks, which stand above the folio's, are only tried.
@@ -19,7 +20,6 @@
 #include <linux/sched.h>
 
 #include "backing.h"
-#include "compat.h"
 #include "held.h"
 #include "migrate.h"
 #include "page.h"
@@ -110,10 +110,11 @@ static int migrate_copy(struct dph_folio *folio, struct folio *dst)
 /* Ours, and that of whoever migrates it. */
 #define MIGRATE_REFERENCES	2
 
-/* The blocks are locked. */
+/* The blocks are locked. 0: @twin is what they have now. */
 static int migrate_move(struct address_space *mapping, struct dph_folio *folio,
-			struct folio *dst, struct folio *src)
+			struct dph_folio *twin)
 {
+	struct folio *src = folio->core, *dst = twin->core;
 	pgoff_t index = src->index;
 	int err;
 
@@ -132,15 +133,44 @@ static int migrate_move(struct address_space *mapping, struct dph_folio *folio,
 	if (!folio_ref_freeze(src, MIGRATE_REFERENCES))
 		return -EAGAIN;
 	folio_get(dst);
-	dph_compat_folio_no_thp(dst);
-	dph_backing_move(folio, dst);
+	dph_backing_move(folio, twin);
 	src->private = NULL;
+	dst->private = twin;
+	dph_page_place(dst, mapping, index);
 	folio_ref_unfreeze(src, MIGRATE_REFERENCES - 1);
 	/* The charge moves along. */
 	folio_migrate_flags(dst, src);
-	dst->private = folio;
-	dph_page_place(dst, mapping, index);
 	return 0;
+}
+
+/*
+ * What nothing maps at the moment can't tell whether the core would find what maps
+ * it. If it wouldn't, it must not get into movable memory.
+ */
+static bool migrate_findable(const struct dph_block *b, const struct folio *src)
+{
+	return src->index - dph_view_offset(src->index) == b->space->vmas.range;
+}
+
+static int migrate_locked(struct address_space *mapping,
+			  struct dph_folio *folio, struct folio *dst,
+			  struct dph_block *b)
+{
+	struct dph_folio *twin;
+	int err;
+
+	if (!migrate_findable(b, folio->core))
+		return -EBUSY;
+	twin = dph_folio_twin(folio, dst);
+	if (!twin)
+		return -EAGAIN;
+	err = migrate_move(mapping, folio, twin);
+	dph_folio_free(err ? twin : folio);
+	if (!err) {
+		dph_backing_relist(b);
+		dph_count(&b->space->counts, DPH_MIGRATIONS, 1);
+	}
+	return err;
 }
 
 int dph_migrate_folio(struct address_space *mapping, struct folio *dst,
@@ -157,11 +187,7 @@ int dph_migrate_folio(struct address_space *mapping, struct folio *dst,
 	err = migrate_lock(&all, folio);
 	if (err)
 		return err;
-	err = migrate_move(mapping, folio, dst, src);
-	if (!err) {
-		dph_backing_relist(all.block[0]);
-		dph_count(&all.block[0]->space->counts, DPH_MIGRATIONS, 1);
-	}
+	err = migrate_locked(mapping, folio, dst, all.block[0]);
 	migrate_unlock(&all);
 	return err;
 }

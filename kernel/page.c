@@ -68,6 +68,11 @@ void dph_page_place(struct folio *core, struct address_space *mapping,
 	smp_store_release(&core->mapping, mapping);
 }
 
+void dph_page_displace_locked(struct folio *core)
+{
+	WRITE_ONCE(core->mapping, NULL);
+}
+
 /*
  * Whoever has the folio's lock may go on to the mapping (memory_failure()), and
  * its inode may be gone soon.
@@ -77,7 +82,7 @@ void dph_page_displace(struct folio *core)
 	if (!core->mapping)
 		return;
 	folio_lock(core);
-	WRITE_ONCE(core->mapping, NULL);
+	dph_page_displace_locked(core);
 	folio_unlock(core);
 }
 

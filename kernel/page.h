@@ -67,10 +67,16 @@ void dph_page_place(struct folio *core, struct address_space *mapping,
  * Memory that has a place must not go back to the page allocator.
  *
  * Context: process context; waits for the folio's lock, which who maps it may
- * have: it must be unmapped and quiesced, or go with its last VMA. In reclaim
- * too: whoever has that lock then doesn't wait for memory.
+ * have: it must be unmapped and quiesced, or go with its last VMA. Not in reclaim,
+ * unless it has no place any more: who migrates it may wait for memory.
  */
 void dph_page_displace(struct folio *core);
+
+/**
+ * dph_page_displace_locked() - the same by one who has the folio's lock
+ * @core:	the folio
+ */
+void dph_page_displace_locked(struct folio *core);
 
 /**
  * dph_page_free() - let go of a page that dph_page_alloc() gave

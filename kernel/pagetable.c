@@ -124,6 +124,14 @@ bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr)
 	return pmd && pmd_trans_huge(READ_ONCE(*pmd));
 }
 
+bool dph_pagetable_absent(struct vm_area_struct *vma, unsigned long haddr)
+{
+	pmd_t *pmd = pagetable_pmd(vma->vm_mm, haddr);
+	pmd_t entry = pmd ? READ_ONCE(*pmd) : __pmd(0);
+
+	return !pmd_none(entry) && !pmd_present(entry);
+}
+
 /*
  * After a fork no entry of either side may become writable before the driver
  * has been asked (dph_fault_mkwrite()). Why that holds:

@@ -51,6 +51,16 @@ bool dph_pagetable_retractable(struct vm_fault *vmf);
 bool dph_pagetable_huge(struct vm_area_struct *vma, unsigned long haddr);
 
 /**
+ * dph_pagetable_absent() - has the PMD an entry that maps nothing?
+ * @vma:	in which the block lies
+ * @haddr:	its address
+ *
+ * Context: mmap_lock is held for write.
+ * Return: true if it has: a page that migrates was mapped by it
+ */
+bool dph_pagetable_absent(struct vm_area_struct *vma, unsigned long haddr);
+
+/**
  * dph_pagetable_protect() - for a fork: make a block's PMD read-only and clean
  * @vma:	in which the block lies; its writes are watched
  * @haddr:	its address

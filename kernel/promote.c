@@ -41,18 +41,19 @@ void dph_promote_fill(struct dph_block *b)
  * Has any of its memory an error? Then it stays in single pages. Asked before all
  * is copied, beside which it is cheap.
  */
-static bool promote_poisoned(const struct dph_block *b)
+static bool promote_poisoned(struct dph_block *b)
 {
+	bool found = b->folio && dph_held_poisoned(b->folio->core);
 	unsigned int i;
 
-	for (i = 0; b->over && i < DPH_BLOCK_PAGES; i++) {
+	for (i = 0; b->over && i < DPH_BLOCK_PAGES && !found; i++) {
 		struct page *page = b->over->slot[i];
 
-		if (page == DPH_OVERLAY_POISON ||
-		    (dph_overlay_is_page(page) && PageHWPoison(page)))
-			return true;
+		found = page == DPH_OVERLAY_POISON ||
+			(dph_overlay_is_page(page) && PageHWPoison(page));
 	}
-	return b->folio && dph_held_poisoned(b->folio->core);
+	WRITE_ONCE(b->poisoned, found);
+	return found;
 }
 
 /* Can all overlay pages be moved? Not those that I/O or a relative holds. */
@@ -141,7 +142,8 @@ bool dph_promote_wants_folio(const struct dph_block *b)
 	/* Without the block's lock: dph_promote_tidy() asks again with it. */
 	unsigned int nr = data_race(b->over && !b->folio ? b->nr : 0);
 
-	return nr && dph_policy_repair(nr, READ_ONCE(b->space->percent));
+	return nr && !READ_ONCE(b->poisoned) &&
+	       dph_policy_repair(nr, READ_ONCE(b->space->percent));
 }
 
 enum dph_promote_result dph_promote_tidy(struct dph_block *b,
@@ -153,8 +155,10 @@ enum dph_promote_result dph_promote_tidy(struct dph_block *b,
 	if (dph_block_shared(b) || promote_poisoned(b))
 		return DPH_PROMOTE_DONE;
 	if (b->over && (b->folio || (repair && *spare))) {
-		if (!promote_merge(b, spare))
+		if (!promote_merge(b, spare)) {
+			dph_backing_relist(b);
 			return DPH_PROMOTE_LATER;
+		}
 		dph_count(&b->space->counts, repair ? DPH_REPAIRS : DPH_FOLDS,
 			  1);
 		dph_block_recount(b);

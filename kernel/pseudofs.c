@@ -22,6 +22,7 @@
 #include <linux/pagemap.h>
 #include <linux/pseudo_fs.h>
 
+#include "compat_lru.h"
 #include "compat_pagetable.h"
 #include "pseudofs.h"
 
@@ -86,9 +87,9 @@ struct file *dph_pseudofs_file(const struct file_operations *fops,
 	inode->i_private = data;
 	i_size_write(inode, DPH_COMPAT_FILE_SIZE);
 	inode->i_mapping->a_ops = aops;
-	/* The kernel doesn't reclaim them, and there may be 2 MiB ones (charge.c). */
+	/* The kernel doesn't reclaim what has a place in it. */
 	mapping_set_unevictable(inode->i_mapping);
-	mapping_set_large_folios(inode->i_mapping);
+	dph_compat_allow_large_folios(inode->i_mapping);
 	clear_nlink(inode);
 
 	file = alloc_file_pseudo(inode, pseudofs_mount, "dphuge", O_RDWR, fops);

@@ -13,8 +13,7 @@
  * A shrinker may run in any task that allocates, with any lock held that
  * permits GFP_KERNEL: so block and folio locks are only tried, and mmap_lock
  * too. Where that fails, i_mmap_rwsem keeps the VMAs in place, as for a
- * truncated file. (Nobody has the lock of a folio that goes, see
- * dph_page_displace(): there is no other reference.)
+ * truncated file.
  */
 #include <linux/file.h>
 #include <linux/list_lru.h>
@@ -48,7 +47,8 @@ static struct dph_gate reclaim_room;	/* for the limits */
 
 /*
  * Unmap the block everywhere. False: a fault is about to map it, or somebody
- * holds a page of it (I/O, a pipe, mlock).
+ * holds a page of it (I/O, a pipe, mlock), or migrates it. Else its folio has no
+ * place any more: nobody can wait for memory with its lock held, so that it can go.
  *
  * If it was for us that the address space stayed, the end of it is not for us
  * to wait for.
@@ -57,17 +57,21 @@ static bool reclaim_unmap(struct dph_block *b, struct dph_region *r)
 {
 	struct folio *core = b->folio->core;
 	struct mm_struct *mm;
+	bool alone;
 
 	/* See dph_block_quiesce(). */
 	if (!folio_trylock(core))
 		return false;
-	folio_unlock(core);
 	mm = dph_region_mm(r);
 	dph_vmas_zap(&r->space.vmas, b->idx << DPH_BLOCK_SHIFT,
 		     DPH_BLOCK_PAGES, mm ? DPH_VMAS_TRY : DPH_VMAS_FILE);
 	if (mm)
 		mmput_async(mm);
-	return folio_ref_count(core) == 1;
+	alone = folio_ref_count(core) == 1;
+	if (alone)
+		dph_page_displace_locked(core);
+	folio_unlock(core);
+	return alone;
 }
 
 /* Move the block to single pages. Returns the pages that this gives back. */
@@ -95,6 +99,8 @@ static unsigned long reclaim_break_up(struct dph_block *b,
 			trace_dphuge_reclaim(b, freed);
 			if (dph_promote_wants_folio(b))
 				dph_region_later(r, HZ);
+		} else {
+			dph_block_place(b, 0, dph_folio_page(b->folio, 0));
 		}
 		set_active_memcg(old);
 		mem_cgroup_put(memcg);
@@ -106,11 +112,10 @@ static unsigned long reclaim_break_up(struct dph_block *b,
 	return freed;
 }
 
-/* Are at least half of a full block's pages zero? A look while it is in use. */
+/* Are at least half of a full block's pages 0? A look while it is in use. */
 static bool reclaim_mostly_zero(struct dph_block *b)
 {
-	unsigned int zero = 0;
-	unsigned int i;
+	unsigned int zero = 0, i;
 
 	for (i = 0; i < DPH_BLOCK_PAGES; i++) {
 		zero += dph_page_is_zero(dph_folio_page(b->folio, i));
@@ -140,10 +145,8 @@ static bool reclaim_worth_it(struct dph_block *b)
 /* What it has, as the OOM killer may be next. */
 static void reclaim_show(struct dph_block *b, struct dph_region *r)
 {
-	struct mm_struct *mm = NULL;
+	struct mm_struct *mm = dph_region_mm(r);
 
-	if (b->folio && !dph_folio_shared(b->folio))
-		mm = dph_region_mm(r);
 	if (!mm)
 		return;
 	dph_rss_show(b);
@@ -206,7 +209,7 @@ static enum lru_status reclaim_one(struct list_head *item,
  * Look at so many blocks at least. Direct reclaim is content with 32 pages. But
  * if these don't lift the zone above its low limit at once, the OOM killer
  * comes: should_reclaim_retry() judges whether another try is worth it by the
- * pages on the kernel's LRU lists, and ours are not on them. 8 blocks are
+ * pages on the kernel's LRU lists that can be reclaimed, and ours are not on those. 8 blocks are
  * 16 MiB, more than min_free_kbytes of most machines.
  */
 #define RECLAIM_SCAN_MIN	8UL
@@ -368,8 +371,7 @@ static const struct dph_lru_shrinker reclaim_shrinker_full = {
 
 int dph_reclaim_init(void)
 {
-	int err = -ENOMEM;
-	int nid;
+	int err = -ENOMEM, nid;
 
 	reclaim_nodes = kcalloc(nr_node_ids, sizeof(*reclaim_nodes),
 				GFP_KERNEL);

@@ -8,6 +8,8 @@
  * and the shrinkers look at a block that nothing maps, it counts in the process's
  * RSS, until a fault maps it or it goes.
  */
+#include <linux/pagemap.h>
+
 #include "compat.h"
 #include "rss.h"
 
@@ -18,11 +20,20 @@ static void rss_add(struct dph_block *b, long pages)
 
 void dph_rss_show(struct dph_block *b)
 {
+	struct folio *core;
+
 	lockdep_assert_held(&b->lock);
-	if (b->in_rss || folio_mapped(b->folio->core))
+	if (!b->folio || dph_folio_shared(b->folio))
 		return;
-	b->in_rss = true;
-	rss_add(b, DPH_BLOCK_PAGES);
+	core = b->folio->core;
+	/* While it migrates it isn't mapped, but counts as if it were. */
+	if (b->in_rss || !folio_trylock(core))
+		return;
+	if (!folio_mapped(core)) {
+		b->in_rss = true;
+		rss_add(b, DPH_BLOCK_PAGES);
+	}
+	folio_unlock(core);
 }
 
 void dph_rss_hide(struct dph_block *b)

@@ -9,7 +9,7 @@
 
 /**
  * dph_rss_show() - count a block's folio for its process if nothing maps it
- * @b:		the block, whose folio no other has
+ * @b:		the block. Nothing happens if it has no folio, or shares it
  *
  * Context: the process's address space can't go (mmget()).
  */

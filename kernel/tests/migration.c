@@ -333,11 +333,23 @@ static int child_of_writers(void *arg)
 	return bad != 0;
 }
 
+/* Move all of the process's memory back and forth. */
+static void *keep_moving(void *arg)
+{
+	(void)arg;
+	for (int node = 1; !atomic_load(&stop); node = !node) {
+		unsigned long mask[2] = { 1UL << !node, 1UL << node };
+
+		must(syscall(SYS_migrate_pages, 0, 8 * sizeof(long), &mask[0], &mask[1]) >= 0);
+	}
+	return NULL;
+}
+
 static void under_way(void)
 {
-	unsigned long moved = stat_of("migrations"), bad = 0, forks = 0;
-	time_t end = time(NULL) + 5;
-	pthread_t writers[WRITERS];
+	unsigned long moved = stat_of("migrations"), copied = stat_of("fork_copies"), bad = 0, forks = 0;
+	pthread_t writers[WRITERS], mover;
+	time_t start = time(NULL);
 	bool children = true;
 	cpu_set_t all;
 	void *n;
@@ -348,16 +360,15 @@ static void under_way(void)
 	memset(area, 0, SIZE);
 	for (unsigned long i = 0; i < WRITERS; i++)
 		must(!pthread_create(&writers[i], NULL, count_up, (void *)i));
-	for (int node = 1; time(NULL) < end; node = !node) {
-		unsigned long mask[2] = { 1UL << !node, 1UL << node };
-
-		must(syscall(SYS_migrate_pages, 0, 8 * sizeof(long), &mask[0], &mask[1]) >= 0);
-		if (forks < 8) {
-			children &= in_child(child_of_writers, NULL);
-			forks++;
-		}
+	must(!pthread_create(&mover, NULL, keep_moving, NULL));
+	/* For a few seconds; or longer, where the processors run in turn. */
+	for (; time(NULL) < start + 6 || (stat_of("migrations") - moved < 2 * BLOCKS && time(NULL) < start + PATIENCE_MS / 1000);
+	     forks++) {
+		children &= in_child(child_of_writers, NULL);
+		usleep(forks % 4 * 50000); /* until all are 2 MiB pages again, and not */
 	}
 	atomic_store(&stop, true);
+	must(!pthread_join(mover, NULL));
 	for (unsigned long i = 0; i < WRITERS; i++) {
 		must(!pthread_join(writers[i], &n));
 		for (unsigned long b = i; b < BLOCKS; b += WRITERS)
@@ -365,9 +376,12 @@ static void under_way(void)
 				bad += *word_of(area, b * BLOCK_PAGES + page) != (uintptr_t)n;
 	}
 	moved = stat_of("migrations") - moved;
+	copied = stat_of("fork_copies") - copied;
 	ok(moved >= BLOCKS, "they move while four threads write and %lu children come and go: %lu times", forks, moved);
 	ok(!bad, "no write is lost: %lu are", bad);
 	ok(children, "each child sees the moment of its fork");
+	ok(copied <= forks * BLOCK_PAGES, "a fork doesn't copy what is about to move: %lu pages are copied by %lu forks of %lu", copied,
+	   forks, SIZE / PAGE);
 	munmap(area, SIZE);
 }
 

@@ -96,7 +96,7 @@ static void migrate(char *p)
 	syscall(SYS_move_pages, 0, 4UL, pages, nodes, status, 0);
 	must(!write_to("/proc/sys/vm/compact_memory", "1"));
 	ok(filled(p, 4 * BLOCK_PAGES) && all_huge(p, 4 * BLOCK),
-	   "move_pages and compaction leave our pages alone");
+	   "move_pages to where they are, and compaction, leave our pages alone");
 	if (madvise(p, PAGE, SOFT_OFFLINE))
 		ok(filled(p, 4 * BLOCK_PAGES), "soft offlining is refused (errno %d) and keeps the bytes",
 		   errno);
