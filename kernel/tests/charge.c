@@ -3,7 +3,7 @@
  * Driver memory is charged to its process's memory cgroup as files' memory is, with
  * no more and no less than is held; the pool of zeroed pages serves every cgroup, and
  * is charged to none until it does. When a cgroup is out of memory, its OOM killer
- * sees what a process holds, even if nothing maps it.
+ * sees which 2 MiB pages a process has, even if nothing maps them.
  *
  * Needs root.
  */
@@ -145,6 +145,7 @@ static void out_of_memory(void)
 		_exit(hold(pipes));
 	must(read(pipes[0], &c, 1) == 1);
 	ok(in_child(need, NULL), "a process that needs half of its cgroup's limit gets it");
+	kill(hog, SIGTERM);
 	status = wait_for(hog);
 	ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
 	   "whoever has two thirds of it, and has dropped all by MADV_DONTNEED, is killed for it");
