@@ -86,6 +86,7 @@ int dph_cow_break(struct dph_block *b, struct vm_fault *vmf, unsigned int i)
 
 bool dph_cow_settled(struct dph_block *b)
 {
+	bool poisoned = false;
 	unsigned int i;
 
 	if (dph_block_shared(b) || (b->folio && !dph_block_exclusive(b, NULL)))
@@ -93,11 +94,14 @@ bool dph_cow_settled(struct dph_block *b)
 	for (i = 0; b->over && i < DPH_BLOCK_PAGES; i++) {
 		struct page *page = dph_overlay_page(b->over, i);
 
-		/* After a memory error the core has it for ever, and nobody maps it. */
-		if (page && !PageHWPoison(page) &&
-		    !dph_cow_writable(b, i, NULL))
+		if (page && PageHWPoison(page))
+			poisoned = true;
+		else if (page && !dph_cow_writable(b, i, NULL))
 			return false;
 	}
+	/* The core has these for ever. From here on nothing maps them. */
+	if (poisoned)
+		dph_block_quiesce(b);
 	return true;
 }
 

@@ -107,7 +107,7 @@ static vm_fault_t fault_populate(struct vm_fault *vmf)
 	struct page *page;
 	bool was_there;
 
-	if (!space || !dph_view_reachable(vma, vmf->pgoff))
+	if (!space || !dph_view_reachable(space->vmas.range, vmf->pgoff))
 		return VM_FAULT_SIGBUS;
 	b = dph_blocks_get(space, dph_view_offset(vmf->pgoff) >> DPH_BLOCK_SHIFT,
 			   GFP_KERNEL);

@@ -112,63 +112,75 @@ void dph_fork_protect(struct dph_region *parent, struct vm_area_struct *pvma,
  * Whoever migrates a process's memory takes all of it off the LRU lists first, with
  * a reference to each folio, and keeps that until the last is done: a fork in that
  * time would copy everything. So a folio that is off its list may have one reference
- * more. It may also go back to it and be taken off again just between two looks. That
+ * more. (Who takes it off without one of his own first has our mmap_lock for that.)
+ * It may also go back to its list and be taken off again just between two looks. That
  * takes a thousand times longer than they do: we look often, without a pause.
  */
-static bool fork_only_isolated(struct dph_folio *folio, int references)
+static bool fork_only_isolated(struct folio *core, int references)
 {
 	bool only = true;
 	unsigned int i;
 
 	local_irq_disable();
 	for (i = 0; i < 8 && only; i++) {
-		only = !folio_test_lru(folio->core);
+		only = !folio_test_lru(core);
 		/* The references are read between two looks at the list. */
 		smp_rmb();
-		only &= folio_ref_count(folio->core) == references + 1;
+		only &= folio_ref_count(core) == references + 1;
 		/* As above. */
 		smp_rmb();
-		only &= !folio_test_lru(folio->core);
+		only &= !folio_test_lru(core);
 	}
 	local_irq_enable();
 	return only;
+}
+
+/* Its block and perhaps the folio are locked; @isolated: it may be off its list. */
+static bool fork_explained(struct dph_block *pb, struct vm_area_struct *pvma,
+			   bool isolated)
+{
+	unsigned long addr = dph_view_block_address(pvma, pb->idx);
+	struct folio *core = pb->folio->core;
+	int references = folio_ref_count(core);
+	bool mapped;
+
+	/*
+	 * The references are read first. The core may drop the PMD at any time, by
+	 * way of the reverse map. If it does so after that, the PMD's looks like
+	 * somebody else's, and the child gets a copy. The other way round a page
+	 * that a device writes to would be shared.
+	 */
+	smp_rmb();
+	mapped = dph_view_pmd_possible(pvma, addr) &&
+		 dph_pagetable_huge(pvma, addr);
+	return references == 1 + mapped ||
+	       (isolated && fork_only_isolated(core, 1 + mapped));
 }
 
 /* So often is a folio looked at that somebody has who may be migrating it. */
 #define FORK_LOOKS	4
 
 /*
- * Does I/O, or a pipe, have the folio of @pb, which is locked?
- *
- * The core may drop the PMD at any time, by way of the reverse map (a memory error).
- * If it does so after the references are read, the PMD's looks like somebody else's,
- * and the child gets a copy. The other way round a page that a device writes to would
- * be shared. Whoever is about to have migrated it has it locked, and lets go soon.
+ * Does I/O, or a pipe, have the folio of @pb, which is locked? Whoever is about to
+ * have migrated it has the folio's lock, and lets go soon. While we have that, nobody
+ * drops its PMD.
  */
 static bool fork_held(struct dph_block *pb, struct vm_area_struct *pvma)
 {
-	unsigned long addr = dph_view_block_address(pvma, pb->idx);
 	unsigned int look;
+	bool explained;
 
 	/* What relatives have too is nobody's to write to. */
 	if (!pb->folio || dph_folio_shared(pb->folio))
 		return false;
-	for (look = 0; look < FORK_LOOKS; look++) {
-		int references = folio_ref_count(pb->folio->core);
-		bool mapped;
-
-		/* The references are read first. */
-		smp_rmb();
-		mapped = dph_view_pmd_possible(pvma, addr) &&
-			 dph_pagetable_huge(pvma, addr);
-		if (references == 1 + mapped ||
-		    fork_only_isolated(pb->folio, 1 + mapped))
-			return false;
-		folio_lock(pb->folio->core);
-		folio_unlock(pb->folio->core);
+	explained = fork_explained(pb, pvma, false);
+	for (look = 0; look < FORK_LOOKS && !explained; look++) {
 		cond_resched();
+		folio_lock(pb->folio->core);
+		explained = fork_explained(pb, pvma, true);
+		folio_unlock(pb->folio->core);
 	}
-	return true;
+	return !explained;
 }
 
 void dph_fork_share(struct dph_region *parent, struct vm_area_struct *pvma,

@@ -117,17 +117,16 @@ static inline pgoff_t dph_view_offset_at(const struct vm_area_struct *vma,
 }
 
 /**
- * dph_view_reachable() - is a page in the range of the VMA's first one?
- * @vma:	one of ours
+ * dph_view_reachable() - does a page lie in a range?
+ * @range:	where the range begins
  * @pgoff:	the page, as the core counts
  *
- * Return: false if the mapping has grown beyond a range. Its offset would be that
- * of another page
+ * Return: false if the mapping has grown beyond its range. The page's offset would be
+ * that of another page
  */
-static inline bool dph_view_reachable(const struct vm_area_struct *vma,
-				      pgoff_t pgoff)
+static inline bool dph_view_reachable(pgoff_t range, pgoff_t pgoff)
 {
-	return !((vma->vm_pgoff ^ pgoff) >> DPH_VIEW_RANGE_SHIFT);
+	return pgoff - range <= DPH_VIEW_RANGE_MASK;
 }
 
 #endif /* DPH_VIEW_H */

@@ -308,9 +308,13 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 {
 	struct dph_user *user;
 	struct dph_region *r;
+	pgoff_t begin = dph_view_begin(vma->vm_start);
 	struct file *file;
 	int err;
 
+	/* More than 128 TiB, with page tables of five levels. */
+	if (!dph_view_reachable(0, begin + vma_pages(vma) - 1))
+		return -ENOMEM;
 	user = dph_user_current();
 	if (!user)
 		return -ENOMEM;
@@ -328,7 +332,7 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma_set_file(vma, file);
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
-	vma->vm_pgoff = dph_view_begin(vma->vm_start);
+	vma->vm_pgoff = begin;
 	dph_vmas_opened(&r->space.vmas, vma);
 	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
 	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);

@@ -106,7 +106,7 @@ void dph_vmas_move(struct dph_vmas *v, pgoff_t range)
 		if (vma->vm_private_data != v->owner)
 			continue;
 		vmas_tree_remove(vma, &v->mapping->i_mmap);
-		vma->vm_pgoff = range + dph_view_first(vma);
+		vma->vm_pgoff += range - v->range;
 		vmas_tree_insert(vma, &v->mapping->i_mmap);
 	}
 	v->range = range;
