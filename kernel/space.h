@@ -25,6 +25,7 @@
  *		under its own lock and stay until the region goes
  * @base:	where its own range of the file begins, in which its own pages have
  *		their places (folio->index); or DPH_SPACE_NOWHERE. Constant
+ * @at:		the address of offset 0 when it was mapped, for tracepoints; constant
  * @percent:	threshold, 0 to 100; read and written whole
  * @adaptive:	may guess, see policy.h; as @percent
  * @trust:	how right its guesses were; a race may lose a count, which does
@@ -43,6 +44,7 @@ struct dph_space {
 	struct dph_vmas vmas;
 	struct xarray blocks;
 	pgoff_t base;
+	unsigned long at;
 	unsigned int percent;
 	bool adaptive;
 	int trust;

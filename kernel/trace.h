@@ -25,7 +25,7 @@ DECLARE_EVENT_CLASS(dphuge_block,
 		__field(unsigned long, pages)
 	),
 	TP_fast_assign(
-		__entry->addr = b->idx << PMD_SHIFT;
+		__entry->addr = b->space->at + (b->idx << PMD_SHIFT);
 		__entry->touched = b->nr;
 		__entry->pages = pages;
 	),

@@ -161,6 +161,7 @@ static void vma_fork(struct dph_region *parent, struct vm_area_struct *vma)
 
 	vma->vm_private_data = &child->space;
 	child->space.vmas.range = parent->space.vmas.range;
+	child->space.at = parent->space.at;
 	dph_vmas_opened(&child->space.vmas, vma);
 	WRITE_ONCE(parent->space.forked, true);
 	parent->space.forks++;
@@ -333,6 +334,7 @@ int dph_vma_mmap(struct vm_area_struct *vma, unsigned int percent,
 	vma->vm_private_data = &r->space;
 	vma->vm_ops = &vma_plain_ops;
 	vma->vm_pgoff = begin;
+	r->space.at = vma->vm_start - (begin << PAGE_SHIFT);
 	dph_vmas_opened(&r->space.vmas, vma);
 	/* See vma_watch_writes() for what MAP_NORESERVE would mean. */
 	vm_flags_clear(vma, VM_MAYEXEC | VM_NORESERVE);
