@@ -102,9 +102,9 @@ def main():
         shutil.copytree(TOP / "kernel", source)
         folio = source / "folio.c"
         text = folio.read_text()
-        right = "\t\tdph_held_put(folio->user, folio->core);\n"
+        right = "\tdph_held_put(folio->user, folio->core);\n"
         assert right in text
-        folio.write_text(text.replace(right, "\t\tfolio_put(folio->core);\n"))
+        folio.write_text(text.replace(right, "\tfolio_put(folio->core);\n"))
         python = "import mmap,os; f=os.open('/dev/dphuge',2); mmap.mmap(f,4<<20)[0]=1"
         r = in_turn("--kernel-source", source, "--", "/usr/bin/python3", "-c", python)
         ok(r.returncode == 125 and "leaked" in r.stderr, "a leak seen at unload fails the run")
