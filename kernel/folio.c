@@ -66,6 +66,17 @@ static struct folio *folio_core_alloc(struct vm_fault *vmf, int nid, gfp_t gfp)
 /* So many folios that others hold are looked at when none can be had. */
 #define FOLIO_LOOK_MAX	256UL
 
+/* As folio_charge(): there may be none but what pipes have let go of. */
+static struct folio *folio_core(const struct dph_folio_owner *owner,
+				struct vm_fault *vmf, int nid, gfp_t gfp)
+{
+	struct folio *core = folio_core_alloc(vmf, nid, gfp);
+
+	if (!core && dph_held_look(owner->user, FOLIO_LOOK_MAX))
+		core = folio_core_alloc(vmf, nid, gfp);
+	return core;
+}
+
 /* The user's cgroup may have no room but for what pipes have let go of. */
 static int folio_charge(const struct dph_folio_owner *owner, struct folio *core,
 			gfp_t gfp)
@@ -88,7 +99,7 @@ static struct dph_folio *folio_alloc_for(const struct dph_folio_owner *owner,
 		return NULL;
 	if (owner->movable)
 		gfp |= __GFP_MOVABLE;
-	core = folio_core_alloc(vmf, nid, gfp);
+	core = folio_core(owner, vmf, nid, gfp);
 	if (core && !folio_charge(owner, core, gfp))
 		folio = folio_new(owner->user, core, want_init_on_alloc(gfp));
 	if (!folio) {
@@ -151,6 +162,7 @@ void dph_folio_clear(struct dph_folio *folio, unsigned int from,
 	folio_clear(folio->core, from, to);
 }
 
+/* Not from movable memory: it may be for one whose pages the core doesn't find. */
 struct folio *dph_folio_zeroed(int nid)
 {
 	gfp_t gfp = (FOLIO_GFP | __GFP_THISNODE) & ~__GFP_RECLAIM;

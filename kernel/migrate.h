@@ -17,8 +17,8 @@
  *
  * Context: process context.
  * Return: 0; else @src stays where it is: -EAGAIN, somebody has it at the moment;
- * -EBUSY, more processes share it than this can lock; -EHWPOISON, it has a memory
- * error
+ * -EBUSY, more processes share it than this can lock, or the core would not find
+ * what maps it the next time; -EHWPOISON, it has a memory error
  */
 int dph_migrate_folio(struct address_space *mapping, struct folio *dst,
 		      struct folio *src, enum migrate_mode mode);

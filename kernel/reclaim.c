@@ -209,7 +209,7 @@ static enum lru_status reclaim_one(struct list_head *item,
  * Look at so many blocks at least. Direct reclaim is content with 32 pages. But
  * if these don't lift the zone above its low limit at once, the OOM killer
  * comes: should_reclaim_retry() judges whether another try is worth it by the
- * pages on the kernel's LRU lists that can be reclaimed, and ours are not on those. 8 blocks are
+ * pages on those LRU lists that can be reclaimed, where ours are not. 8 blocks are
  * 16 MiB, more than min_free_kbytes of most machines.
  */
 #define RECLAIM_SCAN_MIN	8UL
